@@ -1,0 +1,98 @@
+package waypost
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floors is the building: a package imports only packages on lower floors.
+// It is law. When a design fights it, change the design in an ADR first.
+var floors = [][]string{
+	0:  {"fault"},
+	1:  {"url", "trace"},
+	2:  {"cdn", "link", "http/field", "report"},
+	3:  {"dns", "tls/cert", "http/cache"},
+	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store"},
+	5:  {"fetch", "dns/authority"},
+	6:  {"upstream", "origin"},
+	7:  {"browser", "edge"},
+	8:  {"node"},
+	9:  {"demo"},
+	10: {"cmd/waypost"},
+}
+
+// forbidden imports, although the floors allow them.
+var forbidden = map[string][]string{
+	"http/cache": {"link"},             // decisions are pure: no I/O
+	"edge":       {"browser"},          // an edge is not a client of pages
+	"dns/gslb":   {"link", "dns"},      // a pure choice, without messages
+	"report":     {"link"},             // a view reads a record, nothing else
+	"browser":    {"edge", "upstream"}, // the loader knows the road only through the wire
+}
+
+const module = "waypost"
+
+// TestFloors holds the import graph of the code that ships against the table.
+func TestFloors(t *testing.T) {
+	floor := map[string]int{}
+	for n, pkgs := range floors {
+		for _, p := range pkgs {
+			floor[p] = n
+		}
+	}
+	for _, pkg := range listPackages(t) {
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		if name == module || strings.Contains(name, "internal/") {
+			continue // the root holds only tests; internal packages belong to their parent
+		}
+		if strings.HasPrefix(name, "scripts/") {
+			continue // development commands ship with nothing
+		}
+		n, ok := floor[name]
+		if !ok {
+			t.Errorf("%s has no floor: give it one in deps_test.go and say in ARCHITECTURE.md what idea it holds", name)
+			continue
+		}
+		for _, imp := range pkg.Imports {
+			dep, ours := strings.CutPrefix(imp, module+"/")
+			if !ours || strings.HasPrefix(dep, name+"/internal/") {
+				continue
+			}
+			if floor[dep] >= n {
+				t.Errorf("%s (floor %d) imports %s (floor %d): imports go down, never sideways", name, n, dep, floor[dep])
+			}
+			if slices.Contains(forbidden[name], dep) {
+				t.Errorf("%s imports %s, which is forbidden", name, dep)
+			}
+		}
+	}
+}
+
+type listedPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []listedPackage
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listedPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}

@@ -1,0 +1,323 @@
+package trace
+
+import (
+	"strings"
+	"time"
+)
+
+// This file is the catalogue: every kind of event, in the order of the road,
+// with its attributes and their prose. Nothing else in waypost declares one.
+// After a change run `go test ./trace -update` to write docs/EVENTS.md and
+// docs/record.schema.json anew.
+
+// Millis is a duration; in JSON it is a number of milliseconds. Attributes
+// of this type have names that end in _ms.
+type Millis time.Duration
+
+// entry is one row of the catalogue.
+type entry struct {
+	fact Fact
+	by   string // the stations that note it
+	doc  string // when it is noted and what it means
+}
+
+var catalogue = []entry{
+	{URLParsed{}, "browser", "What was typed became a URL, or went to the search engine. The decision says which."},
+	{CacheDecision{}, "browser", "The private cache, or the memory of permanent redirects, was asked. Verdicts: hit, stale, validate, miss, redirect."},
+	{DNSQuery{}, "browser, resolver", "A question left for a server."},
+	{DNSReferral{}, "resolver", "A server did not know, and named the servers of a zone nearer to the answer."},
+	{DNSAnswer{}, "browser, resolver, authority", "A question was answered: by a server, or by the station's own hosts file, cache or zones. The decision says where the answer came from."},
+	{GSLBPick{}, "authority", "The CDN's name server chose an edge for this client. The decision names the winner; ranked lists every edge with its grounds."},
+	{TCPConnect{}, "browser, edge", "A TCP connection was opened, or could not be. The connection's figures come from TCP_INFO where the system has it."},
+	{TLSHandshake{}, "browser, edge", "A TLS handshake ended. The decision says why the certificate was trusted, or why not."},
+	{HTTPRequest{}, "browser", "A request was written to a connection."},
+	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
+	{OriginFetch{}, "edge", "The edge asked the origin (or a parent), and this is how it went, with the timer that fired where one did."},
+	{OriginResponse{}, "origin", "The origin's handler finished. Delivered tells whether anybody was still there to read the answer."},
+	{EdgeResponse{}, "edge", "The edge had answered its client."},
+	{HTTPResponse{}, "browser", "A response was read to its end."},
+	{HTTPRedirect{}, "browser", "A response sent the browser elsewhere. The decision says with which method, and whether it will be remembered."},
+	{DOMParsed{}, "browser", "The document was read and its subresources were found."},
+	{PageLoad{}, "browser", "The document and all subresources have arrived, or the load failed."},
+	{TCPClose{}, "browser, edge", "A connection was closed."},
+}
+
+// URLParsed is what became of the address bar's text.
+type URLParsed struct {
+	Typed   string   `json:"typed" doc:"the text as typed"`
+	URL     string   `json:"url" doc:"the URL that it means, without password"`
+	Changes []string `json:"changes,omitempty" doc:"what parsing changed, each in a few words"`
+}
+
+// CacheDecision is one look into the browser's memory.
+type CacheDecision struct {
+	URL      string `json:"url" doc:"the URL looked up"`
+	Store    string `json:"store" doc:"private-cache or redirect-memory"`
+	Age      Millis `json:"age_ms,omitempty" doc:"current age of what was found, RFC 9111 §4.2.3"`
+	Lifetime Millis `json:"lifetime_ms,omitempty" doc:"its freshness lifetime, RFC 9111 §4.2.1"`
+}
+
+// DNSQuery is one question to one server.
+type DNSQuery struct {
+	Name      string `json:"name" doc:"the name asked for"`
+	Type      string `json:"type" doc:"the record type asked for"`
+	Class     string `json:"class" doc:"the class, IN in practice"`
+	Server    string `json:"server" doc:"address and port asked"`
+	Zone      string `json:"zone,omitempty" doc:"the zone whose server it is, when iterating"`
+	Transport string `json:"transport" doc:"udp or tcp"`
+	Recursion bool   `json:"recursion" doc:"recursion was desired (RD)"`
+	Subnet    string `json:"client_subnet,omitempty" doc:"the client subnet sent along, RFC 7871"`
+}
+
+// DNSReferral is a delegation met on the way down from the root.
+type DNSReferral struct {
+	Name    string   `json:"name" doc:"the name asked for"`
+	Type    string   `json:"type" doc:"the record type asked for"`
+	Server  string   `json:"server" doc:"address and port that referred"`
+	Zone    string   `json:"zone" doc:"the zone delegated"`
+	Servers []string `json:"servers" doc:"the zone's name servers"`
+	Glue    []string `json:"glue,omitempty" doc:"addresses given along, as name address"`
+	TTL     int      `json:"ttl" doc:"seconds that the delegation may be kept"`
+}
+
+// DNSAnswer is the end of one question.
+type DNSAnswer struct {
+	Name          string   `json:"name" doc:"the name asked for"`
+	Type          string   `json:"type" doc:"the record type asked for"`
+	Rcode         string   `json:"rcode" doc:"NOERROR, NXDOMAIN, SERVFAIL, REFUSED, …"`
+	Server        string   `json:"server,omitempty" doc:"address and port that answered; absent for the station's own knowledge"`
+	Source        string   `json:"source" doc:"hosts, cache, zone, forwarder, iteration, server or gslb"`
+	Authoritative bool     `json:"authoritative" doc:"the answer came from the zone's own server (AA), or from a local zone"`
+	Answers       []string `json:"answers" doc:"the answer section in presentation form, CNAMEs first"`
+	TTL           int      `json:"ttl" doc:"seconds that the answer may be kept; the smallest of its records"`
+	Truncated     bool     `json:"truncated,omitempty" doc:"the UDP answer did not fit (TC) and TCP was used"`
+}
+
+// GSLBPick is the choice of an edge for a client.
+type GSLBPick struct {
+	Name   string      `json:"name" doc:"the CDN name asked for"`
+	Client string      `json:"client" doc:"the client subnet or the resolver's address that counted"`
+	From   string      `json:"from" doc:"ecs (RFC 7871) or resolver"`
+	Region string      `json:"region,omitempty" doc:"the client's region; absent when no subnet of the map matched"`
+	Edge   string      `json:"edge" doc:"the edge chosen"`
+	Ranked []GSLBGrade `json:"ranked" doc:"all edges, best first"`
+	TTL    int         `json:"ttl" doc:"seconds that the answer may be kept"`
+}
+
+// GSLBGrade is how one edge fared.
+type GSLBGrade struct {
+	Edge    string `json:"edge" doc:"the edge"`
+	POP     string `json:"pop" doc:"where it stands"`
+	Address string `json:"address" doc:"its address"`
+	Why     string `json:"why" doc:"its grounds, in the order in which they were weighed"`
+}
+
+// TCPConnect is the opening of a connection.
+type TCPConnect struct {
+	Local       string   `json:"local,omitempty" doc:"our address and port"`
+	Remote      string   `json:"remote" doc:"the peer's address and port"`
+	Host        string   `json:"host" doc:"the name that led here"`
+	State       string   `json:"state,omitempty" doc:"state after the handshake, RFC 9293 §3.3.2"`
+	RTT         Millis   `json:"rtt_ms,omitempty" doc:"smoothed round-trip time"`
+	MSS         int      `json:"mss,omitempty" doc:"payload bytes in a full segment"`
+	Cwnd        int      `json:"cwnd,omitempty" doc:"congestion window, in segments"`
+	Retransmits int      `json:"retransmits,omitempty" doc:"segments sent again so far"`
+	Options     []string `json:"options,omitempty" doc:"TCP options negotiated"`
+	Fault       string   `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
+	Error       string   `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// TLSHandshake is what the two ends agreed on.
+type TLSHandshake struct {
+	ServerName string   `json:"server_name" doc:"the name asked for (SNI)"`
+	Version    string   `json:"version,omitempty" doc:"protocol version"`
+	Suite      string   `json:"suite,omitempty" doc:"cipher suite"`
+	Group      string   `json:"group,omitempty" doc:"key exchange group"`
+	ALPN       string   `json:"alpn,omitempty" doc:"protocol chosen for what follows"`
+	Resumed    bool     `json:"resumed" doc:"a session ticket saved the certificate exchange"`
+	RoundTrips int      `json:"round_trips,omitempty" doc:"round trips spent before the first request could leave"`
+	Chain      []string `json:"chain,omitempty" doc:"the certificates, leaf first: subject, issuer and end of validity"`
+	Fault      string   `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
+	Error      string   `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// HTTPRequest is a request as it left.
+type HTTPRequest struct {
+	Method     string   `json:"method" doc:"request method"`
+	URL        string   `json:"url" doc:"request URL"`
+	Proto      string   `json:"proto" doc:"HTTP/1.1, HTTP/2 or HTTP/3"`
+	Remote     string   `json:"remote" doc:"the peer's address and port"`
+	Stream     int      `json:"stream,omitempty" doc:"stream number, HTTP/2 and 3"`
+	Reused     bool     `json:"reused" doc:"the connection had been used before"`
+	Queued     Millis   `json:"queued_ms,omitempty" doc:"time spent waiting for a free connection"`
+	Fields     []string `json:"fields" doc:"header fields as sent, secrets redacted"`
+	Initiator  string   `json:"initiator,omitempty" doc:"what asked for it: document, stylesheet, script, image, font, fetch"`
+	Validators []string `json:"validators,omitempty" doc:"what makes it conditional"`
+}
+
+// EdgeLookup is the edge's look into its store.
+type EdgeLookup struct {
+	Site     string `json:"site" doc:"the virtual host that matched"`
+	Method   string `json:"method" doc:"request method"`
+	URL      string `json:"url" doc:"request URL"`
+	Key      string `json:"key" doc:"the cache key"`
+	Age      Millis `json:"age_ms,omitempty" doc:"current age of what was found, RFC 9111 §4.2.3"`
+	Lifetime Millis `json:"lifetime_ms,omitempty" doc:"its freshness lifetime, RFC 9111 §4.2.1"`
+}
+
+// OriginFetch is one trip from the edge to the origin.
+type OriginFetch struct {
+	Origin    string `json:"origin" doc:"the upstream as configured"`
+	Remote    string `json:"remote,omitempty" doc:"address and port used"`
+	Method    string `json:"method" doc:"request method"`
+	URL       string `json:"url" doc:"URL asked for"`
+	Proto     string `json:"proto,omitempty" doc:"protocol spoken"`
+	Status    int    `json:"status,omitempty" doc:"response status; absent when none came"`
+	Reused    bool   `json:"reused" doc:"the connection had been used before"`
+	FirstByte Millis `json:"first_byte_ms,omitempty" doc:"from the request to the response head"`
+	Bytes     int64  `json:"bytes" doc:"body bytes received"`
+	Attempts  int    `json:"attempts" doc:"tries made, the successful one included"`
+	Stored    bool   `json:"stored" doc:"the response was put into the cache; the decision says why or why not"`
+	Timer     string `json:"timer,omitempty" doc:"the timer that fired, with its setting"`
+	Fault     string `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
+	Error     string `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// OriginResponse is the origin's own account of a request.
+type OriginResponse struct {
+	Method    string `json:"method" doc:"request method"`
+	Target    string `json:"target" doc:"request target"`
+	Handler   string `json:"handler" doc:"what answered: file, api, events, …"`
+	Status    int    `json:"status" doc:"the status that the handler finished with"`
+	Bytes     int64  `json:"bytes" doc:"body bytes written"`
+	Delivered bool   `json:"delivered" doc:"the client was still there when the answer was ready"`
+	Left      Millis `json:"client_left_ms,omitempty" doc:"when the client went away, counted from the request's arrival"`
+}
+
+// EdgeResponse is what the edge sent.
+type EdgeResponse struct {
+	Status      int    `json:"status" doc:"response status"`
+	Bytes       int64  `json:"bytes" doc:"body bytes sent"`
+	CacheStatus string `json:"cache_status,omitempty" doc:"the Cache-Status field sent, RFC 9211"`
+	ProxyStatus string `json:"proxy_status,omitempty" doc:"the Proxy-Status field sent, RFC 9209"`
+	Fault       string `json:"fault,omitempty" doc:"why delivery ended early, RFC 9209 §2.3"`
+}
+
+// HTTPResponse is a response as it arrived.
+type HTTPResponse struct {
+	URL         string   `json:"url" doc:"the URL it answers"`
+	Status      int      `json:"status" doc:"response status"`
+	Proto       string   `json:"proto" doc:"protocol spoken, or cache"`
+	ContentType string   `json:"content_type,omitempty" doc:"media type"`
+	Coding      string   `json:"coding,omitempty" doc:"content coding undone"`
+	FirstByte   Millis   `json:"first_byte_ms,omitempty" doc:"from the request to the response head"`
+	Bytes       int64    `json:"bytes" doc:"body bytes as transferred"`
+	Decoded     int64    `json:"decoded_bytes,omitempty" doc:"body bytes after decoding, where a coding was undone"`
+	FramedBy    string   `json:"framed_by" doc:"how the end was known: content-length, chunked, close, end_stream or no-body"`
+	Fields      []string `json:"fields" doc:"header fields as received, secrets redacted"`
+	Informed    []int    `json:"interim,omitempty" doc:"interim responses that came first"`
+	Fault       string   `json:"fault,omitempty" doc:"why it broke off, RFC 9209 §2.3"`
+	Error       string   `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// HTTPRedirect is a turn of the way.
+type HTTPRedirect struct {
+	Status int    `json:"status" doc:"redirect status"`
+	From   string `json:"from" doc:"URL that redirected"`
+	To     string `json:"to" doc:"URL that follows"`
+	Method string `json:"method" doc:"method of the next request"`
+	Count  int    `json:"count" doc:"redirects followed so far"`
+}
+
+// DOMParsed is what the document asks for.
+type DOMParsed struct {
+	URL       string     `json:"url" doc:"the document"`
+	Title     string     `json:"title,omitempty" doc:"its title"`
+	Resources []Resource `json:"resources" doc:"subresources in document order"`
+}
+
+// Resource is one subresource found in a document or a stylesheet.
+type Resource struct {
+	URL  string `json:"url" doc:"absolute URL"`
+	As   string `json:"as" doc:"stylesheet, script, image, font, icon, frame"`
+	How  string `json:"how,omitempty" doc:"sync, async, defer, module, preload, lazy"`
+	From string `json:"from" doc:"the element or rule that named it"`
+}
+
+// PageLoad is the sum of a load.
+type PageLoad struct {
+	URL       string `json:"url" doc:"the document's final URL"`
+	Status    int    `json:"status,omitempty" doc:"the document's status"`
+	Resources int    `json:"resources" doc:"subresources wanted"`
+	Failed    int    `json:"failed,omitempty" doc:"subresources that failed"`
+	Requests  int    `json:"requests" doc:"requests that went over the network"`
+	Cached    int    `json:"cached" doc:"responses taken from the private cache without a request"`
+	Bytes     int64  `json:"bytes" doc:"body bytes transferred"`
+	Fault     string `json:"fault,omitempty" doc:"why the load failed, RFC 9209 §2.3"`
+	Error     string `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// TCPClose is the end of a connection.
+type TCPClose struct {
+	Local       string `json:"local,omitempty" doc:"our address and port"`
+	Remote      string `json:"remote" doc:"the peer's address and port"`
+	By          string `json:"by" doc:"who closed: us or peer"`
+	Requests    int    `json:"requests" doc:"requests that the connection carried"`
+	Sent        int64  `json:"sent,omitempty" doc:"payload bytes acknowledged"`
+	Received    int64  `json:"received,omitempty" doc:"payload bytes received"`
+	RTT         Millis `json:"rtt_ms,omitempty" doc:"smoothed round-trip time at the end"`
+	Cwnd        int    `json:"cwnd,omitempty" doc:"congestion window at the end, in segments"`
+	Retransmits int    `json:"retransmits,omitempty" doc:"segments sent again over its life"`
+}
+
+// The kinds of the catalogue.
+const (
+	KindURLParsed      Kind = "url.parsed"
+	KindCacheDecision  Kind = "cache.decision"
+	KindDNSQuery       Kind = "dns.query"
+	KindDNSReferral    Kind = "dns.referral"
+	KindDNSAnswer      Kind = "dns.answer"
+	KindGSLBPick       Kind = "gslb.pick"
+	KindTCPConnect     Kind = "tcp.connect"
+	KindTLSHandshake   Kind = "tls.handshake"
+	KindHTTPRequest    Kind = "http.request"
+	KindEdgeLookup     Kind = "edge.lookup"
+	KindOriginFetch    Kind = "origin.fetch"
+	KindOriginResponse Kind = "origin.response"
+	KindEdgeResponse   Kind = "edge.response"
+	KindHTTPResponse   Kind = "http.response"
+	KindHTTPRedirect   Kind = "http.redirect"
+	KindDOMParsed      Kind = "dom.parsed"
+	KindPageLoad       Kind = "page.load"
+	KindTCPClose       Kind = "tcp.close"
+)
+
+// Kind implements [Fact].
+func (URLParsed) Kind() Kind      { return KindURLParsed }
+func (CacheDecision) Kind() Kind  { return KindCacheDecision }
+func (DNSQuery) Kind() Kind       { return KindDNSQuery }
+func (DNSReferral) Kind() Kind    { return KindDNSReferral }
+func (DNSAnswer) Kind() Kind      { return KindDNSAnswer }
+func (GSLBPick) Kind() Kind       { return KindGSLBPick }
+func (TCPConnect) Kind() Kind     { return KindTCPConnect }
+func (TLSHandshake) Kind() Kind   { return KindTLSHandshake }
+func (HTTPRequest) Kind() Kind    { return KindHTTPRequest }
+func (EdgeLookup) Kind() Kind     { return KindEdgeLookup }
+func (OriginFetch) Kind() Kind    { return KindOriginFetch }
+func (OriginResponse) Kind() Kind { return KindOriginResponse }
+func (EdgeResponse) Kind() Kind   { return KindEdgeResponse }
+func (HTTPResponse) Kind() Kind   { return KindHTTPResponse }
+func (HTTPRedirect) Kind() Kind   { return KindHTTPRedirect }
+func (DOMParsed) Kind() Kind      { return KindDOMParsed }
+func (PageLoad) Kind() Kind       { return KindPageLoad }
+func (TCPClose) Kind() Kind       { return KindTCPClose }
+
+// Redacted returns a header field for the record as "name: value", with the
+// value withheld where the field carries a secret.
+func Redacted(name, value string) string {
+	switch strings.ToLower(name) {
+	case "authorization", "proxy-authorization", "cookie", "set-cookie":
+		return name + ": (withheld)"
+	}
+	return name + ": " + value
+}

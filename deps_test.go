@@ -20,7 +20,7 @@ var floors = [][]string{
 	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store"},
 	5:  {"fetch", "dns/authority"},
 	6:  {"upstream", "origin"},
-	7:  {"browser", "edge"},
+	7:  {"browser", "edge", "demo/site"},
 	8:  {"node"},
 	9:  {"demo"},
 	10: {"cmd/waypost"},

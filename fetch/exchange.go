@@ -1,0 +1,202 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"waypost/fault"
+	"waypost/http/wire"
+)
+
+// exchange is one request on its way.
+type exchange struct {
+	client  *Client
+	to      target
+	request wire.Request
+	body    *upload // nil when the request has no body
+	trip    Trip
+	cancel  context.CancelCauseFunc // breaks off everything done for it
+}
+
+// run gets a connection and sends the request, twice if it must.
+func (x *exchange) run(ctx context.Context) (*Response, error) {
+	ctx, x.cancel = context.WithCancelCause(ctx)
+	pool := x.client.pool()
+	if err := pool.enter(x); err != nil {
+		x.cancel(nil)
+		return nil, x.fail(err)
+	}
+	if x.request.Body != nil {
+		x.body = &upload{from: x.request.Body}
+		x.request.Body = x.body
+	}
+	resp, err := x.attempt(ctx, false)
+	if err != nil && ctx.Err() == nil && x.mayRetry(err) {
+		resp, err = x.attempt(ctx, true)
+	}
+	if err != nil {
+		pool.exit(x)
+		x.cancel(nil)
+		return nil, x.fail(err)
+	}
+	return resp, nil
+}
+
+func (x *exchange) fail(err error) error { return &Error{Trip: x.trip, Err: err} }
+
+// mayRetry applies RFC 9110 §9.2.2: a client may repeat a request whose
+// connection closed before any of the response came if its method is
+// idempotent, or if it is certain that the server did not act on it. A body
+// that has been read from cannot be sent again.
+func (x *exchange) mayRetry(err error) bool {
+	if x.body != nil && x.body.touched.Load() {
+		return false
+	}
+	if errors.Is(err, wire.ErrUnprocessed) {
+		return true
+	}
+	return errors.Is(err, wire.ErrRetry) && x.trip.Reused && idempotent(x.request.Method)
+}
+
+// idempotent methods are those of RFC 9110 §9.2.2.
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// attempt gets one connection and does the exchange on it. fresh asks for a
+// connection that has not waited idle.
+func (x *exchange) attempt(ctx context.Context, fresh bool) (*Response, error) {
+	c, err := x.acquire(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	x.trip.Attempts++
+	x.trip.Remote, x.trip.Local, x.trip.TLS = c.remote, c.local, c.tls
+	x.trip.Proto = wire.HTTP11
+	if c.h2 {
+		x.trip.Proto = wire.HTTP2
+	}
+	timeouts := x.client.Timeouts.withDefaults()
+	timer := x.arm(TimerFirstByte, timeouts.FirstByte)
+	if x.body != nil {
+		x.body.timer = timer
+	}
+	x.trip.Sent = time.Now()
+	got, err := c.client.Do(ctx, &x.request)
+	timer.stop()
+	if err != nil {
+		c.end(ctx, err)
+		x.client.pool().release(c)
+		return nil, x.explain(ctx, err)
+	}
+	x.trip.FirstByte = time.Since(x.trip.Sent)
+	r := &Response{Response: got, Trip: x.trip}
+	b := &body{x: x, ctx: ctx, conn: c, from: got.Body, timer: x.arm(TimerBodyIdle, timeouts.BodyIdle)}
+	b.timer.stop()
+	r.Response.Body, r.read = b, &b.count
+	if got.Upgraded != nil {
+		got.Upgraded = &upgraded{Conn: got.Upgraded, body: b}
+	}
+	return r, nil
+}
+
+// acquire gets a connection: one from the pool, one of its own, or the first
+// that becomes free, whichever the pool says.
+func (x *exchange) acquire(ctx context.Context, fresh bool) (*conn, error) {
+	pool := x.client.pool()
+	g, w := pool.ask(x.to, fresh)
+	if w != nil {
+		began := time.Now()
+		select {
+		case g = <-w.granted:
+			x.trip.Queued += time.Since(began)
+		case <-ctx.Done():
+			x.trip.Queued += time.Since(began)
+			pool.leave(x.to, w)
+			return nil, x.explain(ctx, fault.New(fault.ConnectionLimitReached,
+				"wait for a connection to "+x.to.hostPort(), context.Cause(ctx)))
+		}
+	}
+	if g.err != nil || g.conn != nil {
+		x.trip.Reused = g.conn != nil
+		return g.conn, g.err
+	}
+	x.trip.Reused = false
+	c, err := x.client.dial(ctx, x.to)
+	if err != nil {
+		pool.undialed(x.to, err, ctx.Err() != nil)
+		return nil, err
+	}
+	if !pool.dialed(c) {
+		c.close()
+		return nil, errClosed
+	}
+	return c, nil
+}
+
+// explain says what was attempted and names the fault. When ctx is over,
+// what ended it is the reason, whatever the codec made of that.
+func (x *exchange) explain(ctx context.Context, err error) error {
+	var t *Timeout
+	cause := context.Cause(ctx)
+	switch {
+	case errors.As(cause, &t):
+		return fault.New(t.Timer.Fault(), x.op(), t)
+	case cause != nil && !errors.Is(err, cause):
+		return fault.New(kindOf(cause, fault.ConnectionTerminated), x.op(), cause)
+	}
+	return fault.New(kindOf(err, fault.HTTPProtocolError), x.op(), err)
+}
+
+// op is what was attempted, for errors.
+func (x *exchange) op() string {
+	return x.request.Method + " " + x.request.Scheme + "://" + x.request.Authority + x.request.Path
+}
+
+// stopwatch ends its exchange when it is not stopped in time. The nil
+// *stopwatch never fires.
+type stopwatch struct {
+	timer   *time.Timer
+	setting time.Duration
+}
+
+// arm starts a timer that breaks off the exchange.
+func (x *exchange) arm(name Timer, setting time.Duration) *stopwatch {
+	if setting < 0 {
+		return nil
+	}
+	return &stopwatch{time.AfterFunc(setting, func() { x.cancel(&Timeout{name, setting}) }), setting}
+}
+
+func (s *stopwatch) stop() {
+	if s != nil {
+		s.timer.Stop()
+	}
+}
+
+func (s *stopwatch) restart() {
+	if s != nil {
+		s.timer.Reset(s.setting)
+	}
+}
+
+// upload is the body of a request. Each piece that the codec takes restarts
+// the first-byte timer, which counts from the request's end.
+type upload struct {
+	from    io.Reader
+	timer   *stopwatch
+	touched atomic.Bool
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	u.touched.Store(true)
+	u.timer.restart()
+	return u.from.Read(p)
+}

@@ -1,0 +1,313 @@
+package fetch
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"waypost/fault"
+)
+
+// Limits of the pool.
+const (
+	// DefaultPerHost is what browsers settled on after RFC 9112 §9.4 left
+	// the number open.
+	DefaultPerHost = 6
+	// maxQueue bounds the requests that wait for one host. It is far above
+	// what a page needs and keeps a dead origin from collecting an edge's
+	// whole load.
+	maxQueue = 4096
+)
+
+// pool keeps the connections of a client by target.
+type pool struct {
+	perHost int           // HTTP/1.1 connections allowed per target
+	idle    time.Duration // how long a connection may carry nothing; negative: for ever
+
+	mu      sync.Mutex
+	hosts   map[target]*host
+	conns   map[*conn]bool     // all that are open
+	running map[*exchange]bool // requests under way
+	dead    []*conn            // to be closed by unlock
+	closed  bool
+}
+
+// host is what the pool knows of one target.
+type host struct {
+	h1      bool    // HTTP/1.1 is all it speaks, or all we want
+	h2      *conn   // its one HTTP/2 connection
+	idle    []*conn // HTTP/1.1 connections without a request, the latest used last
+	busy    int     // how many HTTP/1.1 connections carry one
+	dialing int     // connections being opened
+	queue   []*waiter
+}
+
+// grant is the answer to a request for a connection: one to use, the
+// permission to open one, or neither because of err.
+type grant struct {
+	conn *conn
+	dial bool
+	err  error
+}
+
+// unlock releases the pool and then closes what was found dead: closing
+// writes to the network, which nobody else should wait for.
+func (p *pool) unlock() {
+	dead := p.dead
+	p.dead = nil
+	for _, c := range dead {
+		delete(p.conns, c)
+	}
+	p.mu.Unlock()
+	for _, c := range dead {
+		c.close()
+	}
+}
+
+// ask answers at once where it can, and else puts the request into the
+// host's queue. fresh refuses connections that have waited idle: a sibling of
+// theirs turned out to be dead.
+func (p *pool) ask(to target, fresh bool) (grant, *waiter) {
+	p.mu.Lock()
+	defer p.unlock()
+	if p.closed {
+		return grant{err: errClosed}, nil
+	}
+	h := p.hosts[to]
+	if h == nil {
+		h = &host{h1: to.h1 || !to.secure()}
+		p.hosts[to] = h
+	}
+	if fresh {
+		p.dead, h.idle = append(p.dead, h.idle...), nil
+	}
+	if g, ok := p.grant(h); ok {
+		return g, nil
+	}
+	if len(h.queue) == maxQueue {
+		return grant{err: fault.New(fault.ConnectionLimitReached, "wait for a connection to "+to.hostPort(), nil)}, nil
+	}
+	w := &waiter{granted: make(chan grant, 1)}
+	h.queue = append(h.queue, w)
+	return grant{}, w
+}
+
+// grant finds what one request can have now, if anything.
+func (p *pool) grant(h *host) (grant, bool) {
+	if c := p.take(h); c != nil {
+		return grant{conn: c}, true
+	}
+	if p.mayDial(h) {
+		h.dialing++
+		return grant{dial: true}, true
+	}
+	return grant{}, false
+}
+
+// take returns a connection of h that can carry a request now.
+func (p *pool) take(h *host) *conn {
+	if h.h2 != nil && !h.h2.client.Alive() {
+		p.retire(h)
+	}
+	if h.h2 != nil && h.h2.client.Free() {
+		h.h2.begin()
+		return h.h2
+	}
+	for n := len(h.idle); n > 0; n = len(h.idle) {
+		c := h.idle[n-1]
+		h.idle = h.idle[:n-1]
+		if !c.client.Alive() {
+			p.dead = append(p.dead, c)
+			continue
+		}
+		h.busy++
+		c.begin()
+		return c
+	}
+	return nil
+}
+
+// retire takes the HTTP/2 connection of h out of use: at once when it carries
+// nothing, else when its last stream ends.
+func (p *pool) retire(h *host) {
+	c := h.h2
+	h.h2 = nil
+	if c.carrying == 0 {
+		p.dead = append(p.dead, c)
+	}
+}
+
+// mayDial reports whether another connection may be opened: one at a time
+// while it can turn out to be HTTP/2, none beside an HTTP/2 connection that
+// is merely full, and up to perHost of HTTP/1.1.
+func (p *pool) mayDial(h *host) bool {
+	if h.h2 != nil {
+		return false
+	}
+	if !h.h1 {
+		return h.dialing == 0
+	}
+	return len(h.idle)+h.busy+h.dialing < p.perHost
+}
+
+// dialed takes in the connection that an allowed dial brought; it carries the
+// dialer's request from here on. It reports false when the pool was closed
+// meanwhile.
+func (p *pool) dialed(c *conn) bool {
+	p.mu.Lock()
+	defer p.unlock()
+	if p.closed {
+		return false
+	}
+	h := p.hosts[c.to]
+	h.dialing--
+	p.conns[c] = true
+	c.begin()
+	if c.h2 {
+		h.h2 = c
+	} else {
+		h.h1 = true
+		h.busy++
+	}
+	p.wake(h)
+	return true
+}
+
+// undialed gives back a permission to dial. err is what became of it;
+// abandoned tells that the one who dialed did not wait for the end.
+func (p *pool) undialed(to target, err error, abandoned bool) {
+	p.mu.Lock()
+	defer p.unlock()
+	h := p.hosts[to]
+	if h == nil {
+		return // closed meanwhile
+	}
+	h.dialing--
+	if !h.h1 && !abandoned {
+		// All who waited for this handshake wanted the same of the same
+		// host: trying again for each in turn would only add up timeouts.
+		h.refuse(err)
+	}
+	p.wake(h)
+	p.tidy(to, h)
+}
+
+// release ends one request on c.
+func (p *pool) release(c *conn) {
+	p.mu.Lock()
+	defer p.unlock()
+	c.carrying--
+	if p.closed {
+		return
+	}
+	h := p.hosts[c.to]
+	switch {
+	case c.h2:
+		if h != nil && h.h2 == c && !c.client.Alive() {
+			h.h2 = nil
+		}
+		if retired := h == nil || h.h2 != c; c.carrying == 0 && retired {
+			p.dead = append(p.dead, c)
+		} else if c.carrying == 0 {
+			p.rest(c)
+		}
+	case c.client.Alive() && c.client.Free():
+		h.busy--
+		h.idle = append(h.idle, c)
+		p.rest(c)
+	default:
+		h.busy--
+		p.dead = append(p.dead, c)
+	}
+	if h != nil {
+		p.wake(h)
+		p.tidy(c.to, h)
+	}
+}
+
+// rest starts the time after which an unused connection is closed.
+func (p *pool) rest(c *conn) {
+	if p.idle < 0 {
+		return
+	}
+	c.rested = time.Now()
+	c.timer = time.AfterFunc(p.idle, func() { p.expire(c) })
+}
+
+// expire closes c when it has carried nothing for the idle time.
+func (p *pool) expire(c *conn) {
+	p.mu.Lock()
+	defer p.unlock()
+	h := p.hosts[c.to]
+	if h == nil || c.carrying > 0 || time.Since(c.rested) < p.idle {
+		return // used again while the timer fired
+	}
+	p.drop(h, c)
+	p.tidy(c.to, h)
+}
+
+// drop takes an unused connection out of its host.
+func (p *pool) drop(h *host, c *conn) {
+	if h.h2 == c {
+		h.h2 = nil
+		p.dead = append(p.dead, c)
+	} else if i := slices.Index(h.idle, c); i >= 0 {
+		h.idle = slices.Delete(h.idle, i, i+1)
+		p.dead = append(p.dead, c)
+	}
+}
+
+// tidy forgets a host of which nothing is left.
+func (p *pool) tidy(to target, h *host) {
+	if h.h2 == nil && len(h.idle)+h.busy+h.dialing+len(h.queue) == 0 {
+		delete(p.hosts, to)
+	}
+}
+
+// closeIdle closes the connections that carry nothing.
+func (p *pool) closeIdle() {
+	p.mu.Lock()
+	defer p.unlock()
+	for to, h := range p.hosts {
+		p.dead, h.idle = append(p.dead, h.idle...), nil
+		if h.h2 != nil && h.h2.carrying == 0 {
+			p.drop(h, h.h2)
+		}
+		p.tidy(to, h)
+	}
+}
+
+// enter takes in a request that begins, so that close can end it.
+func (p *pool) enter(x *exchange) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	p.running[x] = true
+	return nil
+}
+
+// exit forgets a request that has ended.
+func (p *pool) exit(x *exchange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, x)
+}
+
+// close ends every request and closes every connection.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.unlock()
+	p.closed = true
+	for x := range p.running {
+		x.cancel(errClosed)
+	}
+	for _, h := range p.hosts {
+		h.refuse(errClosed)
+	}
+	for c := range p.conns {
+		p.dead = append(p.dead, c)
+	}
+	clear(p.hosts)
+}

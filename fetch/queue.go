@@ -1,0 +1,45 @@
+package fetch
+
+import "slices"
+
+// waiter is a request in a host's queue. Its channel takes one grant.
+type waiter struct{ granted chan grant }
+
+// wake serves the queue in its order, as far as connections and places go.
+func (p *pool) wake(h *host) {
+	for len(h.queue) > 0 {
+		g, ok := p.grant(h)
+		if !ok {
+			return
+		}
+		h.queue[0].granted <- g
+		h.queue = slices.Delete(h.queue, 0, 1)
+	}
+}
+
+// refuse tells everybody in the queue that there will be no connection.
+func (h *host) refuse(err error) {
+	for _, w := range h.queue {
+		w.granted <- grant{err: err}
+	}
+	h.queue = nil
+}
+
+// leave takes a request out of the queue that waits no longer, and gives back
+// what it was granted meanwhile.
+func (p *pool) leave(to target, w *waiter) {
+	p.mu.Lock()
+	if h := p.hosts[to]; h != nil {
+		h.queue = slices.DeleteFunc(h.queue, func(q *waiter) bool { return q == w })
+	}
+	p.mu.Unlock()
+	select {
+	case g := <-w.granted:
+		if g.conn != nil {
+			p.release(g.conn)
+		} else if g.dial {
+			p.undialed(to, nil, true)
+		}
+	default:
+	}
+}

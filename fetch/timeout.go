@@ -1,0 +1,124 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"waypost/fault"
+)
+
+// Timeouts bound each phase of a fetch. Zero means the default, a negative
+// value no limit.
+type Timeouts struct {
+	DNS       time.Duration // the name's addresses
+	Connect   time.Duration // all attempts of one connection
+	TLS       time.Duration // the handshake
+	FirstByte time.Duration // from the request sent to the response head
+	BodyIdle  time.Duration // between two pieces of the body
+	Idle      time.Duration // of a connection that carries nothing, until it is closed
+}
+
+// The defaults of Timeouts.
+const (
+	// DefaultDNSTimeout leaves a stub resolver two tries of 5 s (resolv.conf(5)).
+	DefaultDNSTimeout = 10 * time.Second
+	// DefaultConnectTimeout sees a SYN sent four times (RFC 6298: at 0, 1, 3 and 7 s).
+	DefaultConnectTimeout = 10 * time.Second
+	// DefaultTLSTimeout is generous for two round trips and a slow signature.
+	DefaultTLSTimeout = 10 * time.Second
+	// DefaultFirstByteTimeout is what browsers' users wait for, at most.
+	DefaultFirstByteTimeout = 60 * time.Second
+	// DefaultBodyIdleTimeout takes a stalled transfer for dead.
+	DefaultBodyIdleTimeout = 30 * time.Second
+	// DefaultIdleTimeout is under the 60 to 75 s after which common servers
+	// close idle connections, so that we rarely meet a closed one.
+	DefaultIdleTimeout = 50 * time.Second
+)
+
+// withDefaults returns t with each zero replaced.
+func (t Timeouts) withDefaults() Timeouts {
+	set := func(d *time.Duration, def time.Duration) {
+		if *d == 0 {
+			*d = def
+		}
+	}
+	set(&t.DNS, DefaultDNSTimeout)
+	set(&t.Connect, DefaultConnectTimeout)
+	set(&t.TLS, DefaultTLSTimeout)
+	set(&t.FirstByte, DefaultFirstByteTimeout)
+	set(&t.BodyIdle, DefaultBodyIdleTimeout)
+	set(&t.Idle, DefaultIdleTimeout)
+	return t
+}
+
+// Timer names one of the timers of [Timeouts].
+type Timer string
+
+// The timers, by the phase that each bounds.
+const (
+	TimerDNS       Timer = "dns"
+	TimerConnect   Timer = "connect"
+	TimerTLS       Timer = "tls"
+	TimerFirstByte Timer = "first_byte"
+	TimerBodyIdle  Timer = "body_idle"
+)
+
+// Fault is the RFC 9209 §2.3 name of what the timer found.
+func (t Timer) Fault() fault.Kind {
+	switch t {
+	case TimerDNS:
+		return fault.DNSTimeout
+	case TimerConnect, TimerTLS:
+		return fault.ConnectionTimeout
+	case TimerFirstByte:
+		return fault.HTTPResponseTimeout
+	}
+	return fault.ConnectionReadTimeout
+}
+
+// Timeout says which timer fired and how it was set. It is in the chain of
+// an error that one of our timers caused.
+type Timeout struct {
+	Timer   Timer
+	Setting time.Duration
+}
+
+// Error reads "first_byte timeout after 15s".
+func (t *Timeout) Error() string { return string(t.Timer) + " timeout after " + t.Setting.String() }
+
+// String is the form for the record: "first_byte 15s".
+func (t *Timeout) String() string { return string(t.Timer) + " " + t.Setting.String() }
+
+// Timeout lets net.Error's test find it.
+func (t *Timeout) Timeout() bool { return true }
+
+// phase bounds ctx by one timer. A negative setting leaves it unbounded.
+func phase(ctx context.Context, timer Timer, setting time.Duration) (context.Context, context.CancelFunc) {
+	if setting < 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, setting, &Timeout{timer, setting})
+}
+
+// ended returns the cause when ctx is over, and err otherwise: a timer that
+// fired is what went wrong, whatever the call under it made of that.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// kindOf names the fault of err: the timer's when one fired, else what the
+// error itself says, else otherwise.
+func kindOf(err error, otherwise fault.Kind) fault.Kind {
+	var t *Timeout
+	if errors.As(err, &t) {
+		return t.Timer.Fault()
+	}
+	if k := fault.Of(err); k != fault.ProxyInternalError {
+		return k
+	}
+	return otherwise
+}

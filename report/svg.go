@@ -1,0 +1,124 @@
+package report
+
+import (
+	"bufio"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"waypost/trace"
+)
+
+// Measures of the picture, in user units.
+const (
+	svgRow   = 22  // height of a response's row
+	svgHead  = 64  // title and scale above the rows
+	svgFoot  = 40  // legend below them
+	svgLabel = 330 // where the bars begin
+	svgBars  = 560 // width of the bars
+	svgWidth = svgLabel + svgBars + 90
+)
+
+// svgPhases gives each phase its colour: Okabe and Ito's palette, which
+// people with colour blindness tell apart.
+var svgPhases = [...]struct{ phase, colour string }{
+	{phaseQueue, "#bbbbbb"},
+	{phaseNames, "#56b4e9"},
+	{phaseConnect, "#e69f00"},
+	{phaseTLS, "#cc79a7"},
+	{phaseWait, "#8da0b3"},
+	{phaseReceive, "#009e73"},
+	{phaseCache, "#009e73"},
+}
+
+// SVG draws the waterfall as a picture that stands alone.
+func SVG(w io.Writer, l *trace.Load) error {
+	out := bufio.NewWriter(w)
+	rows := Rows(l)
+	total := time.Millisecond
+	for i := range rows {
+		total = max(total, rows[i].End())
+	}
+	height := svgHead + len(rows)*svgRow + svgFoot
+	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="ui-sans-serif, system-ui, sans-serif" font-size="12">
+<style>
+  .page { fill: #ffffff } .text { fill: #1f2933 } .dim { fill: #6b7a88 } .line { stroke: #e3e8ed } .band { fill: #f6f8fa }
+  @media (prefers-color-scheme: dark) { .page { fill: #14191f } .text { fill: #e6edf3 } .dim { fill: #8b98a5 } .line { stroke: #2a323b } .band { fill: #1a2028 } }
+</style>
+<rect class="page" width="%d" height="%d" rx="8"/>
+`, svgWidth, height, svgWidth, height)
+	fmt.Fprintf(out, `<text class="text" x="16" y="26" font-size="15" font-weight="600">%s</text>`+"\n", escape(l.URL))
+	fmt.Fprintf(out, `<text class="dim" x="%d" y="26" text-anchor="end">%s, %s</text>`+"\n", svgWidth-16, count(len(rows), "response"), ms(total))
+	for i := range rows {
+		y := svgHead + i*svgRow
+		if i%2 == 0 {
+			fmt.Fprintf(out, `<rect class="band" x="8" y="%d" width="%d" height="%d" rx="4"/>`+"\n", y, svgWidth-16, svgRow)
+		}
+	}
+	svgScale(out, total, svgHead+len(rows)*svgRow)
+	for i := range rows {
+		svgResponse(out, &rows[i], l.URL, svgHead+i*svgRow, total)
+	}
+	svgLegend(out, rows, height-16)
+	fmt.Fprintln(out, "</svg>")
+	return out.Flush()
+}
+
+// svgScale draws a line for each fifth of the time.
+func svgScale(out io.Writer, total time.Duration, bottom int) {
+	for i := range 6 {
+		x := svgLabel + svgBars*i/5
+		fmt.Fprintf(out, `<line class="line" x1="%d" y1="%d" x2="%d" y2="%d"/><text class="dim" x="%d" y="%d" text-anchor="middle" font-size="11">%s</text>`+"\n",
+			x, svgHead-8, x, bottom, x, svgHead-14, ms(total*time.Duration(i)/5))
+	}
+}
+
+func svgResponse(out io.Writer, r *Row, page string, y int, total time.Duration) {
+	text := y + svgRow - 7
+	name := strings.TrimSpace(column(label(r.URL, page), 30))
+	fmt.Fprintf(out, `<text class="text" x="16" y="%d">%s</text><text class="dim" x="214" y="%d">%s</text><text class="dim" x="244" y="%d">%s</text>`+"\n",
+		text, escape(name), text, svgStatus(r.Status), text, escape(r.From))
+	at := func(d time.Duration) float64 { return svgLabel + float64(svgBars)*float64(d)/float64(total) }
+	for _, p := range r.Phases {
+		x, wide := at(p.Start), max(1.5, at(p.End)-at(p.Start))
+		fmt.Fprintf(out, `<rect x="%.1f" y="%d" width="%.1f" height="%d" rx="1.5" fill="%s"><title>%s %s, from %s</title></rect>`+"\n",
+			x, y+5, wide, svgRow-10, svgColour(p.Name), p.Name, ms(p.End-p.Start), ms(p.Start))
+	}
+	fmt.Fprintf(out, `<text class="dim" x="%.1f" y="%d" font-size="11">%s</text>`+"\n", at(r.End())+6, text, ms(r.End()-r.Start()))
+}
+
+func svgStatus(status int) string {
+	if status == 0 {
+		return "fail"
+	}
+	return fmt.Sprint(status)
+}
+
+func svgLegend(out io.Writer, rows []Row, y int) {
+	x := 16
+	for _, p := range svgPhases {
+		if !hasPhase(rows, p.phase) {
+			continue
+		}
+		fmt.Fprintf(out, `<rect x="%d" y="%d" width="12" height="12" rx="2" fill="%s"/><text class="dim" x="%d" y="%d">%s</text>`+"\n",
+			x, y-10, p.colour, x+18, y, p.phase)
+		x += 34 + 8*len(p.phase)
+	}
+}
+
+func svgColour(phase string) string {
+	for _, p := range svgPhases {
+		if p.phase == phase {
+			return p.colour
+		}
+	}
+	return "#1f2933"
+}
+
+func escape(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(safe(s))) // a Builder does not fail
+	return b.String()
+}

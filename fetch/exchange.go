@@ -16,29 +16,39 @@ type exchange struct {
 	client  *Client
 	to      target
 	request wire.Request
+	urgency int
 	body    *upload // nil when the request has no body
 	trip    Trip
-	cancel  context.CancelCauseFunc // breaks off everything done for it
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc // breaks off everything done for it
+
+	// What asking the pool brought: something at once, or a place in the
+	// queue.
+	granted grant
+	waiting *waiter
+	asked   time.Time
 }
 
-// run gets a connection and sends the request, twice if it must.
-func (x *exchange) run(ctx context.Context) (*Response, error) {
-	ctx, x.cancel = context.WithCancelCause(ctx)
-	pool := x.client.pool()
-	if err := pool.enter(x); err != nil {
-		x.cancel(nil)
-		return nil, x.fail(err)
-	}
+// ask takes a place. fresh asks for a connection that has not waited idle.
+func (x *exchange) ask(fresh bool) {
+	x.asked = time.Now()
+	x.granted, x.waiting = x.client.pool().ask(x.to, x.urgency, fresh)
+}
+
+// run sends the request, twice if it must.
+func (x *exchange) run() (*Response, error) {
 	if x.request.Body != nil {
 		x.body = &upload{from: x.request.Body}
 		x.request.Body = x.body
 	}
-	resp, err := x.attempt(ctx, false)
-	if err != nil && ctx.Err() == nil && x.mayRetry(err) {
-		resp, err = x.attempt(ctx, true)
+	resp, err := x.attempt()
+	if err != nil && x.ctx.Err() == nil && x.mayRetry(err) {
+		x.ask(true)
+		resp, err = x.attempt()
 	}
 	if err != nil {
-		pool.exit(x)
+		x.client.pool().exit(x)
 		x.cancel(nil)
 		return nil, x.fail(err)
 	}
@@ -70,10 +80,9 @@ func idempotent(method string) bool {
 	return false
 }
 
-// attempt gets one connection and does the exchange on it. fresh asks for a
-// connection that has not waited idle.
-func (x *exchange) attempt(ctx context.Context, fresh bool) (*Response, error) {
-	c, err := x.acquire(ctx, fresh)
+// attempt gets one connection and does the exchange on it.
+func (x *exchange) attempt() (*Response, error) {
+	c, err := x.acquire()
 	if err != nil {
 		return nil, err
 	}
@@ -89,16 +98,16 @@ func (x *exchange) attempt(ctx context.Context, fresh bool) (*Response, error) {
 		x.body.timer = timer
 	}
 	x.trip.Sent = time.Now()
-	got, err := c.client.Do(ctx, &x.request)
+	got, err := c.client.Do(x.ctx, &x.request)
 	timer.stop()
 	if err != nil {
-		c.end(ctx, err)
+		c.end(x.ctx, err)
 		x.client.pool().release(c)
-		return nil, x.explain(ctx, err)
+		return nil, x.explain(err)
 	}
 	x.trip.FirstByte = time.Since(x.trip.Sent)
 	r := &Response{Response: got, Trip: x.trip}
-	b := &body{x: x, ctx: ctx, conn: c, from: got.Body, timer: x.arm(TimerBodyIdle, timeouts.BodyIdle)}
+	b := &body{x: x, conn: c, from: got.Body, timer: x.arm(TimerBodyIdle, timeouts.BodyIdle)}
 	b.timer.stop()
 	r.Response.Body, r.read = b, &b.count
 	if got.Upgraded != nil {
@@ -108,30 +117,27 @@ func (x *exchange) attempt(ctx context.Context, fresh bool) (*Response, error) {
 }
 
 // acquire gets a connection: one from the pool, one of its own, or the first
-// that becomes free, whichever the pool says.
-func (x *exchange) acquire(ctx context.Context, fresh bool) (*conn, error) {
-	pool := x.client.pool()
-	g, w := pool.ask(x.to, fresh)
-	if w != nil {
-		began := time.Now()
+// that becomes free, as the pool says.
+func (x *exchange) acquire() (*conn, error) {
+	pool, g := x.client.pool(), x.granted
+	if x.waiting != nil {
 		select {
-		case g = <-w.granted:
-			x.trip.Queued += time.Since(began)
-		case <-ctx.Done():
-			x.trip.Queued += time.Since(began)
-			pool.leave(x.to, w)
-			return nil, x.explain(ctx, fault.New(fault.ConnectionLimitReached,
-				"wait for a connection to "+x.to.hostPort(), context.Cause(ctx)))
+		case g = <-x.waiting.granted:
+		case <-x.ctx.Done():
+			pool.leave(x.to, x.waiting)
+			g.err = x.explain(fault.New(fault.ConnectionLimitReached,
+				"wait for a connection to "+x.to.hostPort(), context.Cause(x.ctx)))
 		}
+		x.trip.Queued += time.Since(x.asked)
 	}
 	if g.err != nil || g.conn != nil {
 		x.trip.Reused = g.conn != nil
 		return g.conn, g.err
 	}
 	x.trip.Reused = false
-	c, err := x.client.dial(ctx, x.to)
+	c, err := x.client.dial(x.ctx, x.to)
 	if err != nil {
-		pool.undialed(x.to, err, ctx.Err() != nil)
+		pool.undialed(x.to, err, x.ctx.Err() != nil)
 		return nil, err
 	}
 	if !pool.dialed(c) {
@@ -141,11 +147,11 @@ func (x *exchange) acquire(ctx context.Context, fresh bool) (*conn, error) {
 	return c, nil
 }
 
-// explain says what was attempted and names the fault. When ctx is over,
-// what ended it is the reason, whatever the codec made of that.
-func (x *exchange) explain(ctx context.Context, err error) error {
+// explain says what was attempted and names the fault. When the
+// context is over, what ended it is the reason, whatever the codec made of that.
+func (x *exchange) explain(err error) error {
 	var t *Timeout
-	cause := context.Cause(ctx)
+	cause := context.Cause(x.ctx)
 	switch {
 	case errors.As(cause, &t):
 		return fault.New(t.Timer.Fault(), x.op(), t)

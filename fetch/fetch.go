@@ -95,13 +95,46 @@ func (c *Client) pool() *pool {
 // The error is an *[Error]. The context bounds the exchange up to the end of
 // the body: ending it breaks off the body too.
 func (c *Client) Do(ctx context.Context, u *url.URL, r *wire.Request) (*Response, error) {
-	to, err := c.target(u, r.Upgrade != "")
-	if err != nil {
-		return nil, &Error{Err: err}
+	return c.Start(ctx, u, r, DefaultUrgency).Response()
+}
+
+// DefaultUrgency is that of a request of which nothing is known (RFC 9218
+// §4.1).
+const DefaultUrgency = 3
+
+// Start is the first half of Do: it takes the request's place in the order
+// in which requests to a host get connections, and returns at once. Among
+// those that wait, a lower urgency (RFC 9218 §4.1: 0 to 7) goes first, and
+// within one the earlier call. The second half, [Pending.Response], must
+// follow.
+func (c *Client) Start(ctx context.Context, u *url.URL, r *wire.Request, urgency int) *Pending {
+	x := &exchange{client: c, request: *r, urgency: urgency}
+	x.ctx, x.cancel = context.WithCancelCause(ctx)
+	p := &Pending{x: x}
+	if x.to, p.err = c.target(u, r.Upgrade != ""); p.err != nil {
+		return p
 	}
-	x := &exchange{client: c, to: to, request: *r}
 	fill(&x.request, u)
-	return x.run(ctx)
+	if p.err = c.pool().enter(x); p.err == nil {
+		x.ask(false)
+	}
+	return p
+}
+
+// Pending is a request that has its place and waits to be sent.
+type Pending struct {
+	x   *exchange
+	err error
+}
+
+// Response sends the request as soon as it has a connection. It is called
+// once; what it returns is told at [Client.Do].
+func (p *Pending) Response() (*Response, error) {
+	if p.err != nil {
+		p.x.cancel(nil)
+		return nil, p.x.fail(p.err)
+	}
+	return p.x.run()
 }
 
 // fill completes r from u.

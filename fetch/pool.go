@@ -67,7 +67,7 @@ func (p *pool) unlock() {
 // ask answers at once where it can, and else puts the request into the
 // host's queue. fresh refuses connections that have waited idle: a sibling of
 // theirs turned out to be dead.
-func (p *pool) ask(to target, fresh bool) (grant, *waiter) {
+func (p *pool) ask(to target, urgency int, fresh bool) (grant, *waiter) {
 	p.mu.Lock()
 	defer p.unlock()
 	if p.closed {
@@ -87,9 +87,7 @@ func (p *pool) ask(to target, fresh bool) (grant, *waiter) {
 	if len(h.queue) == maxQueue {
 		return grant{err: fault.New(fault.ConnectionLimitReached, "wait for a connection to "+to.hostPort(), nil)}, nil
 	}
-	w := &waiter{granted: make(chan grant, 1)}
-	h.queue = append(h.queue, w)
-	return grant{}, w
+	return grant{}, h.enqueue(urgency)
 }
 
 // grant finds what one request can have now, if anything.

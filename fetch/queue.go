@@ -3,7 +3,21 @@ package fetch
 import "slices"
 
 // waiter is a request in a host's queue. Its channel takes one grant.
-type waiter struct{ granted chan grant }
+type waiter struct {
+	urgency int
+	granted chan grant
+}
+
+// enqueue puts a request behind those that are as urgent.
+func (h *host) enqueue(urgency int) *waiter {
+	w := &waiter{urgency, make(chan grant, 1)}
+	i := len(h.queue)
+	for i > 0 && h.queue[i-1].urgency > urgency {
+		i--
+	}
+	h.queue = slices.Insert(h.queue, i, w)
+	return w
+}
 
 // wake serves the queue in its order, as far as connections and places go.
 func (p *pool) wake(h *host) {

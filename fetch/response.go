@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"context"
 	"io"
 	"net"
 	"sync"
@@ -27,7 +26,6 @@ func (r *Response) Bytes() int64 { return r.read.Load() }
 // body is a response body that gives its connection back at its end.
 type body struct {
 	x     *exchange
-	ctx   context.Context
 	conn  *conn
 	from  io.ReadCloser
 	timer *stopwatch // runs while a Read waits
@@ -47,7 +45,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.finish(nil)
 		return n, err
 	}
-	err = b.x.explain(b.ctx, err)
+	err = b.x.explain(err)
 	b.finish(err)
 	return n, err
 }
@@ -66,7 +64,7 @@ func (b *body) finish(err error) {
 	b.once.Do(func() {
 		b.timer.stop()
 		b.from.Close()
-		b.conn.end(b.ctx, err)
+		b.conn.end(b.x.ctx, err)
 		p := b.x.client.pool()
 		p.release(b.conn)
 		p.exit(b.x)

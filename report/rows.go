@@ -161,6 +161,7 @@ func (b *rowBuilder) add(e trace.Event) {
 	case trace.TLSHandshake:
 		phase(phaseTLS, at-e.Took, at)
 	case trace.HTTPRequest:
+		b.row(owner) // what an edge says from here on is about this row
 		if f.Queued > 0 {
 			phase(phaseQueue, at-time.Duration(f.Queued), at)
 		}

@@ -80,6 +80,6 @@ func Headline(w io.Writer, title string, l *trace.Load, s Style) error {
 		took = l.Events[n-1].Time.Sub(l.Start)
 	}
 	sum := join(" · ", ms(took), "trace "+l.Trace.String(), l.Fault)
-	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", s.paint(bold, title), safe(l.URL), s.paint(faint, sum))
+	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", s.paint(bold, title), safe(l.URL), s.paint(faint, safe(sum)))
 	return err
 }

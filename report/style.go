@@ -115,3 +115,12 @@ func safe(text string) string {
 }
 
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+
+// Failure marks the start of an error message.
+func (s Style) Failure(text string) string { return s.paint(red, text) }
+
+// Title marks a heading.
+func (s Style) Title(text string) string { return s.paint(bold, text) }
+
+// Note marks what matters less.
+func (s Style) Note(text string) string { return s.paint(faint, text) }

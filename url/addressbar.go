@@ -44,7 +44,7 @@ var ErrSecret = errors.New("not sent to the search engine: it may hold a passwor
 // "https://search.test/?q=%s"; "" is none, and then terms are an error in
 // which [ErrNoSearch] is found.
 func FromAddressBar(typed string, search string) (Typed, error) {
-	t := Typed{Shown: excerpt(Redact(typed))}
+	t := Typed{Shown: Redact(typed)}
 	text := strings.Trim(typed, cutset)
 	if text == "" {
 		return t, errors.New("address bar: nothing was typed")
@@ -105,7 +105,7 @@ func guessURL(text string) guess {
 			reason: "it has a scheme, so it is a URL: " + name}
 	case colon && strings.HasPrefix(rest, "//"):
 		return guess{reason: "its scheme is none that a browser loads: " + excerpt(name)}
-	case strings.HasPrefix(text, "//"):
+	case strings.HasPrefix(text, "//") && !strings.HasPrefix(text, "///"):
 		return guess{url: "https:" + text, marked: true, clause: "WHATWG URL §4.4", added: "https: put before it",
 			reason: "it begins with // and so has a host but no scheme; https is assumed"}
 	}
@@ -133,6 +133,9 @@ func guessHost(text string) guess {
 	stop := strings.IndexAny(text, `/\?#`)
 	if stop < 0 {
 		stop = len(text)
+	}
+	if stop == 0 {
+		return guess{reason: "no host stands before its first character, " + text[:1]}
 	}
 	authority := text[:stop]
 	if i := strings.IndexAny(authority, " \t\n\r"); i >= 0 {

@@ -174,7 +174,7 @@ func (p *parser) clean() {
 	var b strings.Builder
 	b.Grow(len(p.in))
 	for _, r := range p.in {
-		if r != '\t' && r != '\n' && r != '\r' {
+		if r >= utf8.RuneSelf || !isDropped(byte(r)) {
 			b.WriteRune(r)
 		}
 	}
@@ -189,7 +189,7 @@ func (p *parser) rawOffset(at int) int {
 	}
 	n := 0
 	for i, r := range p.raw[p.lead:] {
-		if r == '\t' || r == '\n' || r == '\r' {
+		if r < utf8.RuneSelf && isDropped(byte(r)) {
 			continue
 		}
 		if n >= at {

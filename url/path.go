@@ -75,8 +75,8 @@ func (p *parser) takePlainPath(start int, text string) {
 // takePath appends the segments of text, encoded, with dot segments resolved.
 func (p *parser) takePath(start int, text string) {
 	u := p.url
-	out := make([]byte, 0, len(u.path)+len(text)+16)
-	out = append(out, u.path...)
+	var room [128]byte // for most paths
+	out := append(room[:0], u.path...)
 	resolved, encoded := false, false
 	for segment, more := text, true; more; {
 		i := p.indexSlash(segment)
@@ -111,11 +111,11 @@ func (p *parser) takePath(start int, text string) {
 	}
 	u.path = string(out)
 	if p.account != nil {
-		p.explainPath(text, resolved, encoded)
+		p.explainPath(start, text, resolved, encoded)
 	}
 }
 
-func (p *parser) explainPath(text string, resolved, encoded bool) {
+func (p *parser) explainPath(start int, text string, resolved, encoded bool) {
 	switch {
 	case resolved && encoded:
 		p.change("dot segments resolved and characters percent-encoded: path /" + excerpt(text) + " read as " + excerpt(p.url.path))
@@ -123,7 +123,7 @@ func (p *parser) explainPath(text string, resolved, encoded bool) {
 		p.change("dot segments resolved: path /" + excerpt(text) + " read as " + excerpt(p.url.path))
 	case encoded:
 		p.change("percent-encoded: path /" + excerpt(text) + " read as " + excerpt(p.url.path))
-	case text == "" && p.url.path == "/":
+	case text == "" && (start == 0 || !p.isSlash(int(p.in[start-1]))):
 		p.change("empty path read as /")
 	}
 }

@@ -17,18 +17,25 @@ func Redact(text string) string {
 // first colon of an authority and the last @ of the text, so that a password
 // with a slash, which no parser would take, is found, too.
 func secret(text string) (from, to int) {
-	start := authorityStart(text)
+	start, bare := authorityStart(text)
 	if start < 0 {
 		return 0, 0
 	}
 	rest := text[start:]
-	if strings.HasPrefix(rest, "[") { // an IPv6 address, and so no credentials
-		return 0, 0
+	authority := rest
+	if i := strings.IndexAny(rest, `/\?#`); i >= 0 {
+		authority = rest[:i]
+	}
+	if strings.HasPrefix(rest, "[") && strings.IndexByte(authority, '@') < 0 {
+		return 0, 0 // an IPv6 address without credentials
 	}
 	colon := strings.IndexAny(rest, `:/\?#`)
 	at := strings.LastIndexByte(rest, '@')
 	if colon < 0 || rest[colon] != ':' || at < colon {
 		return 0, 0
+	}
+	if bare && (strings.IndexByte(rest[:colon], ' ') >= 0 || rest[colon+1] == ' ') {
+		return 0, 0 // prose: "at 3:30 @ home"
 	}
 	port := colon + 1
 	for port < len(rest) && isDigit(rest[port]) {
@@ -40,33 +47,37 @@ func secret(text string) (from, to int) {
 	return start + colon + 1, start + at
 }
 
-// authorityStart is the offset at which an authority may begin, or -1.
-func authorityStart(text string) int {
-	start := 0
+// authorityStart is the offset at which an authority may begin, or -1. It is
+// bare when neither a scheme nor slashes announce it.
+func authorityStart(text string) (start int, bare bool) {
 	for start < len(text) && text[start] <= ' ' {
 		start++
 	}
 	colon := start
-	for colon < len(text) && (isSchemeByte(text[colon]) || text[colon] == '\t' || text[colon] == '\n' || text[colon] == '\r') {
+	for colon < len(text) && (isSchemeByte(text[colon]) || isDropped(text[colon])) {
 		colon++
 	}
 	if colon == len(text) || text[colon] != ':' {
-		return slashes(text, start)
+		after := slashes(text, start)
+		return after, after == start
 	}
 	if after := slashes(text, colon+1); after > colon+1 {
-		return after
+		return after, false
 	}
 	switch name := lower(text[start:colon]); {
 	case isSpecial(name):
-		return colon + 1
+		return colon + 1, false
 	case isOpaqueScheme(name):
-		return -1
+		return -1, false
 	}
-	return start // "user:password@host" as well as "scheme:rest"
+	return start, true // "user:password@host" as well as "scheme:rest"
 }
 
+// isDropped reports whether the parser drops b wherever it stands (§4.4).
+func isDropped(b byte) bool { return b == '\t' || b == '\n' || b == '\r' }
+
 func slashes(text string, at int) int {
-	for at < len(text) && strings.IndexByte("/\\\t\n\r", text[at]) >= 0 {
+	for at < len(text) && (text[at] == '/' || text[at] == '\\' || isDropped(text[at])) {
 		at++
 	}
 	return at

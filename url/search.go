@@ -8,13 +8,14 @@ import (
 // terms sends text to the search engine.
 func (t Typed) terms(text, search string, g guess) (Typed, error) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "?"))
+	shown := excerpt(t.Shown)
 	switch from, to := secret(text); {
 	case from != to:
-		return t, fmt.Errorf("address bar: %q is no URL, %s: %w", t.Shown, g.reason, ErrSecret)
+		return t, fmt.Errorf("address bar: %q is no URL, %s: %w", shown, g.reason, ErrSecret)
 	case search == "":
-		return t, fmt.Errorf("address bar: %q is no URL, %s: %w", t.Shown, g.reason, ErrNoSearch)
+		return t, fmt.Errorf("address bar: %q is no URL, %s: %w", shown, g.reason, ErrNoSearch)
 	case text == "":
-		return t, fmt.Errorf("address bar: %q holds no search terms", t.Shown)
+		return t, fmt.Errorf("address bar: %q holds no search terms", shown)
 	}
 	u, err := fillTemplate(search, text)
 	if err != nil {

@@ -3,7 +3,12 @@ package url
 import "strconv"
 
 // String is the serialised URL (§4.5), with its password where it has one.
-func (u *URL) String() string { return string(u.append(nil, u.password, true)) }
+func (u *URL) String() string { return u.serialise(u.password) }
+
+func (u *URL) serialise(password string) string {
+	var room [256]byte // for most URLs
+	return string(u.append(room[:0], password, true))
+}
 
 // Href is String by the name that the URL class gives it (§6.1).
 func (u *URL) Href() string { return u.String() }
@@ -15,7 +20,7 @@ func (u *URL) Redacted() string {
 	if password != "" {
 		password = hidden
 	}
-	return string(u.append(nil, password, true))
+	return u.serialise(password)
 }
 
 // hidden stands for a password.
@@ -42,11 +47,6 @@ func (u *URL) Equal(v *URL) bool { return *u == *v }
 func (u *URL) Append(dst []byte) []byte { return u.append(dst, u.password, false) }
 
 func (u *URL) append(dst []byte, password string, fragment bool) []byte {
-	if dst == nil {
-		// Room for all of it: the separators and a port take 16 bytes at most.
-		dst = make([]byte, 0, 16+len(u.scheme)+len(u.username)+len(password)+
-			len(u.host.text)+len(u.path)+len(u.query)+len(u.fragment))
-	}
 	dst = append(dst, u.scheme...)
 	dst = append(dst, ':')
 	if u.host.kind != hostNone {

@@ -84,13 +84,15 @@ type DNSReferral struct {
 type DNSAnswer struct {
 	Name          string   `json:"name" doc:"the name asked for"`
 	Type          string   `json:"type" doc:"the record type asked for"`
-	Rcode         string   `json:"rcode" doc:"NOERROR, NXDOMAIN, SERVFAIL, REFUSED, …"`
+	Rcode         string   `json:"rcode" doc:"NOERROR, NXDOMAIN, SERVFAIL, REFUSED, …; empty when nothing came"`
 	Server        string   `json:"server,omitempty" doc:"address and port that answered; absent for the station's own knowledge"`
 	Source        string   `json:"source" doc:"hosts, cache, zone, forwarder, iteration, server or gslb"`
 	Authoritative bool     `json:"authoritative" doc:"the answer came from the zone's own server (AA), or from a local zone"`
 	Answers       []string `json:"answers" doc:"the answer section in presentation form, CNAMEs first"`
 	TTL           int      `json:"ttl" doc:"seconds that the answer may be kept; the smallest of its records"`
 	Truncated     bool     `json:"truncated,omitempty" doc:"the UDP answer did not fit (TC) and TCP was used"`
+	Fault         string   `json:"fault,omitempty" doc:"why there is no answer, RFC 9209 §2.3"`
+	Error         string   `json:"error,omitempty" doc:"the failure in words"`
 }
 
 // GSLBPick is the choice of an edge for a client.

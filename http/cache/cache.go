@@ -18,6 +18,9 @@ import (
 type Request struct {
 	Method string
 	Fields field.Fields
+	// Scheme, Host and Path (origin form, query included) are the target
+	// URI. Only storing the answer to a POST needs them; they may be empty.
+	Scheme, Host, Path string
 }
 
 // Response is a stored or storable response, without its body. It is

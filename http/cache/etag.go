@@ -1,0 +1,42 @@
+package cache
+
+import "strings"
+
+// isWeak reports whether an entity tag is marked as weak (RFC 9110 §8.8.3).
+func isWeak(tag string) bool { return strings.HasPrefix(tag, "W/") }
+
+// strongMatch: both are strong and the same (RFC 9110 §8.8.3.2).
+func strongMatch(a, b string) bool {
+	a, b = strings.Trim(a, " \t"), strings.Trim(b, " \t")
+	return a == b && a != "" && !isWeak(a)
+}
+
+// weakMatch: the same but for the marks of weakness (RFC 9110 §8.8.3.2).
+func weakMatch(a, b string) bool {
+	a, b = strings.Trim(a, " \t"), strings.Trim(b, " \t")
+	return strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/") && a != "" && b != ""
+}
+
+// nextTag cuts the first entity tag off a list of them. An opaque tag may
+// hold commas and backslashes, and a backslash escapes nothing (RFC 9110
+// §8.8.3). What is no entity tag is cut at the next comma.
+func nextTag(list string) (tag, rest string, ok bool) {
+	list = strings.TrimLeft(list, " \t,")
+	if list == "" {
+		return "", "", false
+	}
+	open := 0
+	if isWeak(list) {
+		open = 2
+	}
+	if open < len(list) && list[open] == '"' {
+		if n := strings.IndexByte(list[open+1:], '"'); n >= 0 {
+			end := open + 1 + n + 1
+			if rest := strings.TrimLeft(list[end:], " \t"); rest == "" || rest[0] == ',' {
+				return list[:end], rest, true
+			}
+		}
+	}
+	tag, rest, _ = strings.Cut(list, ",")
+	return strings.TrimRight(tag, " \t"), rest, true
+}

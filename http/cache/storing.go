@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"slices"
+	"time"
+
+	"waypost/http/field"
+)
+
+// Store says whether resp, the answer to req, may be stored: the action is
+// Keep or DoNotKeep (RFC 9111 §3). Whether the body arrived whole is for the
+// caller to see to.
+func Store(now time.Time, rules *Rules, req *Request, resp *Response) Verdict {
+	p := &resp.plan
+	var read plan
+	if !p.fits(rules) {
+		read = readPlan(rules, resp)
+		p = &read
+	}
+	w := readWishes(rules, req.Fields)
+	v := Verdict{Action: DoNotKeep, Age: p.age(now, resp), Lifetime: p.lifetime}
+	if v.why = refuse(rules, req, &w, resp, p); v.why != 0 {
+		return v
+	}
+	v.Action = Keep
+	switch {
+	case p.control.has(noCache):
+		v.why = keptToValidate
+	case p.basis == bySMaxAge:
+		v.why = keptSMaxAge
+	case p.basis == byMaxAge:
+		v.why = keptMaxAge
+	case p.basis == byExpires:
+		v.why = keptExpires
+	case p.basis == byDefault:
+		v.why = keptDefault
+	case p.basis == byHeuristic:
+		v.why = keptHeuristic
+	default:
+		v.why = keptToValidate
+	}
+	return v
+}
+
+// refuse returns why the response must not, or need not, be stored; 0 when
+// it may. The order is that of RFC 9111 §3.
+func refuse(rules *Rules, req *Request, w *wishes, resp *Response, p *plan) reason {
+	c := &p.control
+	switch {
+	case req.Method == "POST" && !keepsPost(req, resp, p):
+		return postNotKept
+	case req.Method != "GET" && req.Method != "POST":
+		return methodNotKept
+	case resp.Status < 200:
+		return interim
+	case resp.Status == 206 || resp.Status == 304:
+		return partial
+	case w.noStore:
+		return requestNoStore
+	case c.has(mustUnderstand) && !understood(resp.Status):
+		return notUnderstood
+	case c.has(noStore) && !c.has(mustUnderstand):
+		// RFC 9111 §5.2.2.3: must-understand overrides no-store where the
+		// status code is understood.
+		return responseNoStore
+	case rules.Shared && c.has(private):
+		return responsePrivate
+	case rules.Shared && w.authorized && !sharesAuthorized(c):
+		return authorized
+	case p.any:
+		return varyAny
+	case !p.explicit() && !c.has(public) && (rules.Shared || !c.has(private)) &&
+		!heuristicallyCacheable(resp.Status):
+		return statusNotCacheable
+	}
+	return useless(rules, resp, p)
+}
+
+// sharesAuthorized reports whether the answer to a request with credentials
+// may serve others too (RFC 9111 §3.5).
+func sharesAuthorized(c *control) bool {
+	return c.has(public) || c.has(mustRevalidate) || c.sMaxAge.given && !c.sMaxAge.invalid
+}
+
+// useless returns why storing could serve nothing, or only harm.
+func useless(rules *Rules, resp *Response, p *plan) reason {
+	c := &p.control
+	// We deviate from RFC 9111 §7.3, which lets Set-Cookie be stored
+	// whatever else the response says: a lifetime that the origin did not
+	// state is no permission to hand one user's cookie to another.
+	if rules.Shared && !p.explicit() && !c.has(public) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
+		return cookieGuess
+	}
+	if p.validators(resp) {
+		return 0
+	}
+	switch {
+	case c.has(noCache):
+		return nothingToValidate
+	case p.lifetime == 0 && p.invalid:
+		return invalidLifetime
+	case p.lifetime == 0 && c.staleIfError.value == 0 && c.staleWhileRevalidate.value == 0:
+		return nothingToUse
+	}
+	return 0
+}
+
+func withholds(c *control, name string) bool {
+	return slices.ContainsFunc(c.withheld, func(w string) bool { return field.Is(w, name) })
+}
+
+// keepsPost reports whether the answer to a POST may serve later GETs: it
+// states its own lifetime, and its Content-Location says that it is the
+// representation of the target (RFC 9110 §9.3.3).
+func keepsPost(req *Request, resp *Response, p *plan) bool {
+	if resp.Status != 200 || !p.explicit() || req.Host == "" {
+		return false
+	}
+	location, ok := resp.Fields.Lookup("Content-Location")
+	if !ok {
+		return false
+	}
+	target, ok := sameOrigin(req.Scheme, req.Host, req.Path, location)
+	if !ok {
+		return false
+	}
+	return string(appendTarget(nil, target)) == string(appendTarget(nil, req.Path))
+}
+
+// Stored returns resp in the form in which it is kept: its own memory,
+// without the fields that must not be stored (RFC 9111 §3.1), with a Date
+// (RFC 9110 §6.6.1), with Selecting filled in, and compiled.
+func Stored(rules *Rules, req *Request, resp *Response) *Response {
+	p := &resp.plan
+	var read plan
+	if !p.fits(rules) {
+		read = readPlan(rules, resp)
+		p = &read
+	}
+	var kept field.Fields
+	for _, line := range resp.Fields {
+		if !storedNever(line.Name, resp.Fields) && !withholds(&p.control, line.Name) {
+			kept = append(kept, line)
+		}
+	}
+	if !kept.Has("Date") {
+		kept.Add("Date", string(AppendDate(nil, resp.Received)))
+	}
+	out := &Response{
+		Status: resp.Status, Fields: kept.Clone(),
+		Asked: resp.Asked, Received: resp.Received,
+		Selecting: selecting(rules, req.Fields, resp.Fields),
+	}
+	out.Compile(rules)
+	return out
+}
+
+// storedNever reports whether a field belongs to a connection or to a
+// client's proxy (RFC 9111 §3.1). RFC 9110 §7.6.1 lists the former.
+func storedNever(name string, fields field.Fields) bool {
+	for _, n := range [...]string{
+		"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade",
+		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization",
+	} {
+		if field.Is(name, n) {
+			return true
+		}
+	}
+	return fields.Has("Connection") && fields.Contains("Connection", name)
+}

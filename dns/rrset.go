@@ -31,7 +31,8 @@ type span struct{ from, to int }
 
 // NewRRset puts records of one owner, type and class IN together. The TTL of
 // the set is the smallest among them (RFC 2181 §5.2 where they differ).
-// Records that say the same twice are kept once.
+// Records that say the same twice are kept once. The records now belong to
+// the set.
 func NewRRset(rrs ...mdns.RR) (*RRset, error) {
 	if len(rrs) == 0 {
 		return nil, errors.New("record set without records")
@@ -42,7 +43,6 @@ func NewRRset(rrs ...mdns.RR) (*RRset, error) {
 		return nil, err
 	}
 	s := &RRset{Owner: owner, Type: h.Rrtype, TTL: h.Ttl}
-	seen := make(map[string]bool, len(rrs))
 	for _, rr := range rrs {
 		if rr.Header().Rrtype != s.Type {
 			return nil, fmt.Errorf("record set %s %s: a %s record among them", owner, TypeString(s.Type), TypeString(rr.Header().Rrtype))
@@ -51,22 +51,41 @@ func NewRRset(rrs ...mdns.RR) (*RRset, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record set %s %s: %w", owner, TypeString(s.Type), err)
 		}
-		s.TTL = min(s.TTL, rr.Header().Ttl)
-		if seen[string(d.wire)] {
-			continue
-		}
-		seen[string(d.wire)] = true
-		s.RRs, s.data = append(s.RRs, rr), append(s.data, d)
+		s.add(rr, d)
 	}
+	if err := s.finish(); err != nil {
+		return nil, fmt.Errorf("record set %s %s: %w", owner, TypeString(s.Type), err)
+	}
+	return s, nil
+}
+
+// add puts one more record into a set that is being made.
+func (s *RRset) add(rr mdns.RR, d rdata) {
+	s.TTL = min(s.TTL, rr.Header().Ttl)
+	s.RRs, s.data = append(s.RRs, rr), append(s.data, d)
+}
+
+// finish removes duplicates, gives all records one TTL and reads the target.
+func (s *RRset) finish() error {
+	kept := 0
+	seen := make(map[string]bool, len(s.data))
+	for i := range s.data {
+		if key := string(s.data[i].wire); !seen[key] {
+			seen[key] = true
+			s.RRs[kept], s.data[kept] = s.RRs[i], s.data[i]
+			kept++
+		}
+	}
+	s.RRs, s.data = s.RRs[:kept], s.data[:kept]
 	for _, rr := range s.RRs {
 		rr.Header().Ttl = s.TTL
 	}
-	if s.Type == mdns.TypeCNAME || s.Type == mdns.TypeDNAME {
-		if s.Target, err = NameFromWire(s.data[0].wire); err != nil {
-			return nil, err
-		}
+	if s.Type != mdns.TypeCNAME && s.Type != mdns.TypeDNAME {
+		return nil
 	}
-	return s, nil
+	var err error
+	s.Target, err = NameFromWire(s.data[0].wire)
+	return err
 }
 
 // packRdata returns the wire form of rr's data.
@@ -108,10 +127,9 @@ func packRdata(rr mdns.RR) (rdata, error) {
 func (s *RRset) withTTL(ttl uint32) *RRset {
 	t := *s
 	t.TTL = ttl
-	t.RRs = make([]mdns.RR, len(s.RRs))
-	for i, rr := range s.RRs {
-		t.RRs[i] = mdns.Copy(rr)
-		t.RRs[i].Header().Ttl = ttl
+	t.RRs = s.At("")
+	for _, rr := range t.RRs {
+		rr.Header().Ttl = ttl
 	}
 	return &t
 }

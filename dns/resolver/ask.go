@@ -151,12 +151,14 @@ func (s *search) try(ctx context.Context, c *candidates, p pick, name dns.Name, 
 	msg, span, info, err := s.exchange(ctx, c.zone, a, name, qtype, p.decision(why))
 	now := time.Now()
 	if err != nil {
+		timedOut := isTimeout(err)
+		err = cause(err)
 		t.err, t.waited = err, info.Took
 		switch {
 		case fault.Of(err) == fault.DestinationIPUnroutable:
 			t.network, a.dead = true, true
 			s.r.servers.unroutable(a.at, now)
-		case isTimeout(err):
+		case timedOut:
 			t.silent = true
 			s.r.servers.silent(a.at, now)
 		default: // refused by the host, garbage, a broken TCP connection
@@ -264,6 +266,16 @@ func (s *search) learn(rep *reply) {
 	for _, l := range rep.parts {
 		s.r.cache.learn(l.owner, l.qtype, l.fact)
 	}
+}
+
+// cause takes the server's address, which is said elsewhere, off an
+// exchange's error.
+func cause(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Err != nil {
+		return f.Err
+	}
+	return err
 }
 
 // isTimeout reports whether err says that nothing came in time.

@@ -23,6 +23,7 @@ type entry struct {
 
 var catalogue = []entry{
 	{URLParsed{}, "browser", "What was typed became a URL, or went to the search engine. The decision says which."},
+	{PolicyDecision{}, "browser", "A rule changed a request, or stopped it, before it was sent. Verdicts: upgrade, block."},
 	{CacheDecision{}, "browser", "The private cache, or the memory of permanent redirects, was asked. Verdicts: hit, stale, validate, miss, redirect."},
 	{DNSQuery{}, "browser, resolver", "A question left for a server."},
 	{DNSReferral{}, "resolver", "A server did not know, and named the servers of a zone nearer to the answer."},
@@ -49,10 +50,18 @@ type URLParsed struct {
 	Changes []string `json:"changes,omitempty" doc:"what parsing changed, each in a few words"`
 }
 
+// PolicyDecision is a rule that stands above a single request.
+type PolicyDecision struct {
+	URL    string `json:"url" doc:"the URL wanted"`
+	Policy string `json:"policy" doc:"hsts or mixed-content"`
+	To     string `json:"to,omitempty" doc:"the URL that takes its place"`
+}
+
 // CacheDecision is one look into the browser's memory.
 type CacheDecision struct {
 	URL      string `json:"url" doc:"the URL looked up"`
 	Store    string `json:"store" doc:"private-cache or redirect-memory"`
+	To       string `json:"to,omitempty" doc:"where the remembered redirect leads"`
 	Age      Millis `json:"age_ms,omitempty" doc:"current age of what was found, RFC 9111 §4.2.3"`
 	Lifetime Millis `json:"lifetime_ms,omitempty" doc:"its freshness lifetime, RFC 9111 §4.2.1"`
 }
@@ -275,6 +284,7 @@ type TCPClose struct {
 // The kinds of the catalogue.
 const (
 	KindURLParsed      Kind = "url.parsed"
+	KindPolicyDecision Kind = "policy.decision"
 	KindCacheDecision  Kind = "cache.decision"
 	KindDNSQuery       Kind = "dns.query"
 	KindDNSReferral    Kind = "dns.referral"
@@ -296,6 +306,7 @@ const (
 
 // Kind implements [Fact].
 func (URLParsed) Kind() Kind      { return KindURLParsed }
+func (PolicyDecision) Kind() Kind { return KindPolicyDecision }
 func (CacheDecision) Kind() Kind  { return KindCacheDecision }
 func (DNSQuery) Kind() Kind       { return KindDNSQuery }
 func (DNSReferral) Kind() Kind    { return KindDNSReferral }

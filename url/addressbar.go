@@ -206,35 +206,9 @@ func isHostTyped(u *URL, g guess) bool {
 		return g.marked || strings.Contains(g.url, name) // written out, not as "1.5"
 	case isLocalhost(name):
 		return true
-	case !isLookupName(name):
+	case !IsHostName(name):
 		return false
 	default:
 		return g.marked || strings.Contains(strings.TrimSuffix(name, "."), ".")
 	}
-}
-
-// Limits of a domain name, RFC 1035 §2.3.4.
-const (
-	maxNameBytes  = 253
-	maxLabelBytes = 63
-)
-
-// isLookupName reports whether name, in ASCII, has the form of a host name
-// (RFC 1123 §2.1), an underscore being let pass.
-func isLookupName(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	if len(name) > maxNameBytes {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > maxLabelBytes || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			if b := label[i]; !isAlpha(b) && !isDigit(b) && b != '-' && b != '_' {
-				return false
-			}
-		}
-	}
-	return true
 }

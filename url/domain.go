@@ -82,3 +82,30 @@ func amend(domain string) string {
 		return r
 	}, domain)
 }
+
+// Limits of a domain name, RFC 1035 §2.3.4.
+const (
+	maxNameBytes  = 253
+	maxLabelBytes = 63
+)
+
+// IsHostName reports whether name, in ASCII, has the form of a host name
+// (RFC 1123 §2.1), an underscore and a final dot being let pass. It is
+// narrower than what a URL may hold as a domain, and does not allocate.
+func IsHostName(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	if len(name) > maxNameBytes {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > maxLabelBytes || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if b := label[i]; !isAlpha(b) && !isDigit(b) && b != '-' && b != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -165,6 +165,22 @@ func (p *parser) clean() {
 	if start > 0 || stop < len(p.raw) {
 		p.change("spaces at the ends dropped")
 	}
+	if !isPlain(p.in) {
+		p.cleanWithin()
+	}
+}
+
+// isPlain reports whether s is ASCII without controls, as most URLs are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *parser) cleanWithin() {
 	if i := strings.IndexAny(p.in, "\t\n\r"); i >= 0 {
 		p.note(InvalidURLUnit, i)
 		p.change("tabs and newlines dropped")

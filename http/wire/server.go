@@ -6,6 +6,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Server answers the connections of a listener.
@@ -32,9 +35,186 @@ type BadRequest struct {
 	Reason string // what is wrong, in a few words
 }
 
+// serving is one call of Server.Serve.
+type serving struct {
+	*Server
+	limits Limits
+	tls    *tls.Config
+	scheme string
+	dates  dateCache
+
+	exchanges sync.Pool // of *h1Exchange, with their buffers
+	streams   sync.Pool // of *h2Stream
+
+	base     context.Context // parent of every exchange's context
+	stop     context.CancelCauseFunc
+	draining chan struct{} // closed when the drain begins
+	stopping atomic.Bool   // the same, for a cheap look
+
+	mu    sync.Mutex
+	conns map[*serverConn]struct{}
+	left  *sync.Cond // a connection left, or the server stops
+}
+
+// errStopped is why the contexts of exchanges end when the drain is over.
+var errStopped = errors.New("server stopped")
+
 // Serve accepts connections from l until ctx ends. Then it closes l, lets
 // running exchanges end within Limits.Drain, closes the rest and returns
 // nil. It returns early with the listener's error when that fails for good.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	return errors.ErrUnsupported
+	v := &serving{
+		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
+		draining: make(chan struct{}), conns: map[*serverConn]struct{}{},
+	}
+	v.left = sync.NewCond(&v.mu)
+	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	if s.TLS != nil {
+		v.scheme = "https"
+		v.tls = s.TLS.Clone()
+		if len(v.tls.NextProtos) == 0 {
+			v.tls.NextProtos = []string{"h2", "http/1.1"}
+		}
+	}
+	unwatch := context.AfterFunc(ctx, func() {
+		l.Close()
+		v.wakeAll()
+	})
+	defer unwatch()
+	err := v.accept(ctx, l)
+	if ctx.Err() != nil {
+		err = nil
+	} else {
+		l.Close()
+	}
+	v.drain()
+	return err
+}
+
+func (v *serving) wakeAll() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.left.Broadcast()
+}
+
+// maxAcceptPause bounds the pause after an accept that failed for want of
+// something that comes back, such as file descriptors.
+const maxAcceptPause = time.Second
+
+func (v *serving) accept(ctx context.Context, l net.Listener) error {
+	pause := time.Millisecond
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = time.Millisecond
+			c := newServerConn(v, conn)
+			if !v.admit(ctx, c) {
+				conn.Close()
+				return nil
+			}
+			go c.serve()
+		case ctx.Err() != nil:
+			return nil
+		case temporary(err):
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			pause = min(2*pause, maxAcceptPause)
+		default:
+			return err
+		}
+	}
+}
+
+// temporary reports whether an accept may succeed later. The method is
+// deprecated because it says little in general; for accept it is exact.
+func temporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// admit makes c one of the connections. At the limit it closes an idle one
+// for it, or waits until one leaves; false when the server stops.
+func (v *serving) admit(ctx context.Context, c *serverConn) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for len(v.conns) >= v.limits.Connections {
+		if ctx.Err() != nil {
+			return false
+		}
+		if !v.evictIdle() {
+			v.left.Wait()
+		}
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	v.conns[c] = struct{}{}
+	return true
+}
+
+// evictIdle closes some idle connection. The order of a map is arbitrary,
+// which is good enough: no client can choose whom it displaces.
+func (v *serving) evictIdle() bool {
+	for c := range v.conns {
+		if c.closeIfIdle() {
+			delete(v.conns, c)
+			return true
+		}
+	}
+	return false
+}
+
+func (v *serving) forget(c *serverConn) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.conns, c)
+	v.left.Broadcast()
+}
+
+// drain ends all connections: the idle ones now, the others when their
+// exchanges are done, those that are left when Limits.Drain has passed.
+func (v *serving) drain() {
+	v.stopping.Store(true)
+	close(v.draining)
+	defer v.stop(errStopped)
+	if v.limits.Drain > 0 {
+		over := time.AfterFunc(v.limits.Drain, v.cut)
+		defer over.Stop()
+	}
+	for _, c := range v.open() {
+		c.drain()
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for len(v.conns) > 0 {
+		v.left.Wait()
+	}
+}
+
+// cut ends what is still open: contexts first, so that handlers know.
+func (v *serving) cut() {
+	v.stop(errStopped)
+	for _, c := range v.open() {
+		c.close()
+		v.forget(c)
+	}
+}
+
+func (v *serving) open() []*serverConn {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	open := make([]*serverConn, 0, len(v.conns))
+	for c := range v.conns {
+		open = append(open, c)
+	}
+	return open
+}
+
+func (v *serving) refused(b BadRequest) {
+	if v.Bad != nil {
+		v.Bad(b)
+	}
 }

@@ -81,6 +81,10 @@ type Request struct {
 	// it; a client that sets it holds the body back until 100 comes or
 	// ExpectTimeout has passed.
 	Expect bool
+	// Interim, where it is set, is called by a client for each interim
+	// response (1xx but 101) as it comes, before Do returns. The fields are
+	// valid during the call. A server leaves it nil.
+	Interim func(status int, f field.Fields)
 	// TakesTrailers tells that the request carries "TE: trailers".
 	TakesTrailers bool
 }
@@ -122,9 +126,9 @@ type Exchange interface {
 
 	// Respond sends the head of the response, once. Length is that of the
 	// body which Write will bring, or -1 where it is not known. A response
-	// to HEAD and one with status 204 or 304 has a head only: Length is then
-	// what GET would have (0 and -1 send no Content-Length) and Write
-	// discards. The codec adds Date where f has none, frames the body, and
+	// to HEAD and one with status 204 or 304 has a head only, and Write
+	// discards: for HEAD the length is what GET would have, -1 sends no
+	// Content-Length; 304 sends one only when it is above 0. The codec adds Date where f has none, frames the body, and
 	// drops from f what is its own business (see Request.Fields). A name or
 	// value in f that the grammar forbids is an error and nothing is sent.
 	// The head may wait in a buffer until Flush, the end of the exchange or
@@ -144,6 +148,12 @@ type Exchange interface {
 	// reads. It belongs to the caller, who closes it; it may outlive Serve
 	// and is cut at the end of the server's drain.
 	Upgrade(status int, f field.Fields) (net.Conn, error)
+
+	// Abort breaks the exchange off: the client must be able to tell that
+	// what it got is not all (RFC 9112 §8). HTTP/1.1 closes the connection
+	// without an end of the body, HTTP/2 resets the stream. It is how a
+	// proxy hands on a body of unknown length that broke off.
+	Abort()
 
 	// Close makes this exchange the connection's last: HTTP/1.1 says
 	// Connection: close, HTTP/2 sends GOAWAY and finishes its open streams.

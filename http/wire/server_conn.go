@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"crypto/tls"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"waypost/link"
+)
+
+// serverConn is one connection of a server. Until its first byte it costs a
+// goroutine and this struct, no buffer.
+type serverConn struct {
+	srv   *serving
+	under *transport
+	conn  net.Conn // under, or TLS over it
+	info  ConnInfo
+	state atomic.Int32
+	h1    *h1Exchange // the exchange being read or answered; nil while idle
+	h2    atomic.Pointer[h2Server]
+	first [firstRead]byte
+	// handedOver tells that an upgrade gave the connection away.
+	handedOver bool
+}
+
+// firstRead is what an idle connection that is no socket (TLS, the lab)
+// waits with instead of a buffer: enough for many a whole head.
+const firstRead = 256
+
+// The states of a connection, for those who would close it.
+const (
+	connIdle   = iota // no request has begun
+	connActive        // an exchange is under way
+	connClosed        // closed by the server's own decision
+)
+
+func newServerConn(v *serving, conn net.Conn) *serverConn {
+	c := &serverConn{srv: v, under: newTransport(conn, v.limits.WriteTimeout)}
+	c.conn = c.under
+	c.info = ConnInfo{
+		Remote: link.AddrPort(conn.RemoteAddr()), Local: link.AddrPort(conn.LocalAddr()),
+		Raw: conn, Draining: v.draining,
+	}
+	return c
+}
+
+// serve runs the connection to its end.
+func (c *serverConn) serve() {
+	defer func() {
+		if !c.handedOver {
+			c.close()
+			c.srv.forget(c)
+		}
+	}()
+	if c.srv.Panicked != nil {
+		defer func() {
+			if value := recover(); value != nil {
+				c.srv.Panicked(value, debug.Stack())
+			}
+		}()
+	}
+	if c.srv.tls != nil {
+		if !c.handshake() {
+			return
+		}
+		if c.info.TLS.NegotiatedProtocol == "h2" {
+			c.serveH2(nil)
+			return
+		}
+	}
+	c.serveH1()
+}
+
+// handshake does the TLS handshake. What went wrong is between the client
+// and crypto/tls, which sends the alert.
+func (c *serverConn) handshake() bool {
+	t := tls.Server(c.under, c.srv.tls)
+	if d := c.srv.limits.HandshakeTimeout; d > 0 {
+		c.under.readBy(time.Now().Add(d))
+	}
+	if err := t.HandshakeContext(c.srv.base); err != nil {
+		return false
+	}
+	state := t.ConnectionState()
+	c.conn, c.info.TLS = t, &state
+	c.under.readBy(time.Time{})
+	return true
+}
+
+// closeIfIdle closes a connection on which no request has begun.
+func (c *serverConn) closeIfIdle() bool {
+	if !c.state.CompareAndSwap(connIdle, connClosed) {
+		return false
+	}
+	c.under.Close()
+	return true
+}
+
+// drain asks the connection to end when its exchanges are done.
+func (c *serverConn) drain() {
+	if h2 := c.h2.Load(); h2 != nil {
+		h2.goAway()
+		return
+	}
+	c.closeIfIdle()
+}
+
+func (c *serverConn) close() {
+	if c.conn != net.Conn(c.under) && c.state.Load() != connClosed {
+		c.conn.Close() // says goodbye in TLS
+	}
+	c.under.Close()
+}
+
+const (
+	// lingerTime and lingerBytes bound what is still read after a last
+	// response, so that the client gets to read it: a close with unread
+	// bytes sends a reset that can overtake the response (RFC 9112 §9.6).
+	lingerTime  = time.Second
+	lingerBytes = 256 << 10
+)
+
+// linger ends the sending side and throws away what the client still sends.
+func (c *serverConn) linger(buf []byte) {
+	if t, ok := c.conn.(*tls.Conn); ok {
+		_ = t.CloseWrite()
+	}
+	if c.under.CloseWrite() != nil {
+		return
+	}
+	c.under.readBy(time.Now().Add(lingerTime))
+	for n := 0; n < lingerBytes; {
+		m, err := c.under.Read(buf)
+		if n += m; err != nil {
+			return
+		}
+	}
+}

@@ -80,6 +80,7 @@ type tcpConn struct {
 	r       *bufio.Reader
 	client  netip.AddrPort
 	due     atomic.Int32   // slow answers not yet written
+	last    atomic.Int64   // when the latest of them was, in Unix nanoseconds
 	answers sync.WaitGroup // the goroutines behind them
 	turn    chan struct{}  // a token for each of them
 	write   sync.Mutex
@@ -151,6 +152,7 @@ func (c *tcpConn) next() bool {
 		if !c.send(j, v.slow(j.out[2:2], &j.query)) {
 			c.net.Close()
 		}
+		c.last.Store(time.Now().UnixNano())
 		c.due.Add(-1)
 		<-v.waiting
 		<-c.turn
@@ -160,10 +162,11 @@ func (c *tcpConn) next() bool {
 
 // await waits for the length of the next query. The time that it may take
 // covers the query that follows as well, so that a trickle does not stretch
-// it.
+// it; slow answers do (RFC 7766 §6.2.3: idle is who has nothing due).
 func (c *tcpConn) await() (size int, ok bool) {
+	since := time.Now()
 	for {
-		c.net.SetReadDeadline(time.Now().Add(c.v.limits.Idle))
+		c.net.SetReadDeadline(since.Add(c.v.limits.Idle))
 		if c.v.ctx.Err() != nil {
 			return 0, false // the end came between two deadlines
 		}
@@ -172,10 +175,18 @@ func (c *tcpConn) await() (size int, ok bool) {
 			c.r.Discard(2)
 			return int(binary.BigEndian.Uint16(head)), true
 		}
-		// RFC 7766 §6.2.3: not idle while answers are due.
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.r.Buffered() > 0 || c.due.Load() == 0 {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.r.Buffered() > 0 {
 			return 0, false
 		}
+		if c.due.Load() > 0 {
+			since = time.Now()
+			continue
+		}
+		last := time.Unix(0, c.last.Load()) // read after due: set before it
+		if !last.After(since) {
+			return 0, false
+		}
+		since = last
 	}
 }
 

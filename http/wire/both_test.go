@@ -156,9 +156,14 @@ func TestBothInterim(t *testing.T) {
 		c := dial()
 		r := get("/")
 		r.Method, r.Length, r.Body, r.Expect = "POST", 2, strings.NewReader("hi"), true
+		var seen []int
+		r.Interim = func(status int, f field.Fields) { seen = append(seen, status) }
 		resp, body := do(t, c, r)
 		if body != `POST h / body 2 "hi"` {
 			t.Errorf("body %q", body)
+		}
+		if fmt.Sprint(seen) != "[103 100]" {
+			t.Errorf("Request.Interim saw %v, want 103 and 100 as they come", seen)
 		}
 		want := []Interim{{103, field.Fields{{Name: "link", Value: "</a.css>"}}}, {100, nil}}
 		if fmt.Sprint(resp.Informed) != fmt.Sprint(want) {

@@ -171,6 +171,9 @@ func (x *h1Call) response() (*Response, error) {
 			return nil, x.failed("read response", refuse(400, "more than %d interim responses", maxInformed))
 		}
 		resp.Informed = append(resp.Informed, Interim{c.head.status, c.head.fields.Clone()})
+		if x.r.Interim != nil {
+			x.r.Interim(c.head.status, c.head.fields)
+		}
 	}
 	h := &c.head
 	resp.Proto, resp.Status, resp.Fields = h.proto, h.status, h.fields.Clone()

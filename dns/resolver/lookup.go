@@ -57,9 +57,7 @@ func (r *Resolver) resolve(ctx context.Context, name dns.Name, qtype uint16, cli
 		budget: &budget{queries: MaxQueries, lookups: MaxAddressLookups},
 	}
 	a, err := s.resolve(ctx, name, qtype)
-	if err != nil && errors.Is(err, context.DeadlineExceeded) {
-		err = &timeoutError{time.Since(s.start)}
-	}
+	err = s.timed(err)
 	if err != nil && s.span.On() {
 		s.span.Done(trace.DNSAnswer{
 			Name: text(name), Type: dns.TypeString(qtype), Rcode: "SERVFAIL", Source: sourceOf(err), Answers: []string{},
@@ -134,6 +132,7 @@ func (a *Answer) add(f *found) error {
 		a.TTL = min(a.TTL, left)
 		a.chain = append(a.chain, l.owner)
 		a.Rcode = l.fact.rcode
+		a.Authoritative = a.Authoritative && f.source == fromZone && l.fact.aa
 		if l.fact.soa != nil {
 			a.SOA = mdns.Copy(l.fact.soa).(*mdns.SOA)
 			a.SOA.Hdr.Ttl = min(a.SOA.Hdr.Ttl, uint32(max(left, 0)/time.Second))
@@ -145,7 +144,6 @@ func (a *Answer) add(f *found) error {
 			return &limitError{"aliases", MaxChain}
 		}
 	}
-	a.Authoritative = a.Authoritative && (f.source == fromZone)
 	if liveliness(f.source) >= liveliness(a.Source) {
 		a.Source, a.Server = f.source, f.server
 	}

@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,25 +116,30 @@ func (s *search) noteFailure(span *trace.Span, at netip.AddrPort, name dns.Name,
 	span.Done(ans, d)
 }
 
-// noteKnown records an alias that this station knew itself.
-func (s *search) noteKnown(name dns.Name, qtype uint16, f *found) {
-	ans := trace.DNSAnswer{Name: text(name), Type: dns.TypeString(qtype), Rcode: "NOERROR", Source: f.source, Authoritative: f.source == fromZone}
-	now, least := time.Now(), MaxTTL
-	for _, l := range f.parts {
-		left := l.fact.left(now, f.aged)
-		least = min(least, left)
-		for _, rr := range l.fact.records {
-			ans.Answers = append(ans.Answers, record(rr, left))
+// noteAliases records what this station knew itself and what made it go on.
+func (s *search) noteAliases(qtype uint16) {
+	now := time.Now()
+	for _, al := range s.aliases {
+		ans := trace.DNSAnswer{Name: text(al.name), Type: dns.TypeString(qtype), Rcode: "NOERROR", Source: al.source, Authoritative: al.source == fromZone}
+		least := MaxTTL
+		for _, l := range al.parts {
+			left := l.fact.left(now, al.aged)
+			least = min(least, left)
+			for _, rr := range l.fact.records {
+				ans.Answers = append(ans.Answers, record(rr, left))
+			}
 		}
+		ans.TTL = int(least / time.Second)
+		s.span.Note(ans, al.decision)
 	}
-	ans.TTL = int(least / time.Second)
-	s.span.Note(ans, f.decision)
+	s.aliases = nil
 }
 
 // noteEnd records the whole answer, unless a single server's answer on
 // record says exactly the same.
-func (s *search) noteEnd(a *Answer, last *found, pieces int) {
-	if !s.span.On() || pieces == 1 && last.noted && last.source == fromForwarder {
+func (s *search) noteEnd(a *Answer, pieces []*found) {
+	last := pieces[len(pieces)-1]
+	if !s.span.On() || len(pieces) == 1 && last.noted && last.source == fromForwarder {
 		return
 	}
 	ans := trace.DNSAnswer{
@@ -147,13 +153,18 @@ func (s *search) noteEnd(a *Answer, last *found, pieces int) {
 		ans.Answers = append(ans.Answers, record(rr, -1))
 	}
 	d := last.decision
-	if d == nil || pieces > 1 {
-		d = &trace.Decision{Verdict: "answered", Reason: "found by asking from the nearest known zone down", Clause: "RFC 1034 §5.3.3"}
-		if a.Source == fromForwarder {
-			d = &trace.Decision{Verdict: "answered", Reason: "a forwarder found it"}
+	if d == nil || slices.ContainsFunc(pieces, func(f *found) bool { return f.source != last.source }) {
+		d = &trace.Decision{Verdict: "answered"}
+		switch a.Source {
+		case fromIteration:
+			d.Reason, d.Clause = "found by asking from the nearest known zone down", "RFC 1034 §5.3.3"
+		case fromForwarder:
+			d.Reason = "a forwarder found it"
+		default:
+			d.Reason = "put together from what is known here"
 		}
 		if n := len(a.chain) - 1; n > 0 {
-			d.Reason += fmt.Sprintf("; %s is an alias in the end of %s", text(a.Name), text(a.chain[n]))
+			d.Reason += fmt.Sprintf("; %s is an alias that leads to %s", text(a.Name), text(a.chain[n]))
 		}
 	}
 	s.span.Done(ans, d)

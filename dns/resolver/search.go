@@ -39,6 +39,14 @@ type search struct {
 	path  []question
 	own   bool // answer from what is known, ask nobody
 	start time.Time
+	// aliases were found without asking anybody. They are put on record
+	// before a server is asked because of them.
+	aliases []alias
+}
+
+type alias struct {
+	name dns.Name
+	*found
 }
 
 // budget is what is left of the work that a question may cause.
@@ -62,15 +70,14 @@ type found struct {
 // resolve answers a question through all stages, following aliases.
 func (s *search) resolve(ctx context.Context, name dns.Name, qtype uint16) (*Answer, error) {
 	a := &Answer{Name: name, Type: qtype, Authoritative: true, TTL: MaxTTL}
-	at, pieces := name, 0
-	var last *found
+	at := name
+	var pieces []*found
 	for {
 		f, err := s.find(ctx, at, qtype)
 		if err != nil {
 			return nil, err
 		}
-		pieces++
-		last = f
+		pieces = append(pieces, f)
 		if err := a.add(f); err != nil {
 			return nil, err
 		}
@@ -83,13 +90,13 @@ func (s *search) resolve(ctx context.Context, name dns.Name, qtype uint16) (*Ans
 		if len(a.chain) > MaxChain {
 			return nil, &limitError{"aliases", MaxChain}
 		}
-		if s.span.On() && f.source != fromForwarder && f.source != fromIteration {
-			s.noteKnown(at, qtype, f)
+		if s.span.On() && liveliness(f.source) <= liveliness(fromCache) {
+			s.aliases = append(s.aliases, alias{at, f})
 		}
 		at = f.target
 	}
 	if len(s.path) == 0 {
-		s.noteEnd(a, last, pieces)
+		s.noteEnd(a, pieces)
 	}
 	return a, nil
 }
@@ -116,24 +123,25 @@ func (s *search) find(ctx context.Context, name dns.Name, qtype uint16) (*found,
 	if s.own {
 		return nil, errNotOwn
 	}
-	fwd := s.r.forwarder(name)
-	var got *found
-	var err error
-	switch {
-	case start == nil && fwd != nil && (fwd.zone != dns.Root || s.r.root == nil):
-		got, err = s.forward(ctx, fwd, name, qtype)
-	case start == nil && s.r.root == nil:
-		return nil, errNoServer
-	case start == nil && fwd != nil:
-		got, err = s.forward(ctx, fwd, name, qtype)
-	default:
-		got, err = s.iterate(ctx, start, name, qtype)
-	}
+	s.noteAliases(qtype)
+	got, err := s.fetch(ctx, start, name, qtype)
 	if err != nil {
 		s.rememberFailure(ctx, name, qtype, err)
-		return nil, err
 	}
-	return got, nil
+	return got, err
+}
+
+// fetch asks others: the forwarders for the name, or from the delegation
+// start or the root down.
+func (s *search) fetch(ctx context.Context, start *cut, name dns.Name, qtype uint16) (*found, error) {
+	fwd := s.r.forwarder(name)
+	switch {
+	case start == nil && fwd != nil:
+		return s.forward(ctx, fwd, name, qtype)
+	case start == nil && s.r.root == nil:
+		return nil, errNoServer
+	}
+	return s.iterate(ctx, start, name, qtype)
 }
 
 // errNotOwn says that a question without RD is not answered from what is
@@ -204,7 +212,16 @@ func (s *search) rememberFailure(ctx context.Context, name dns.Name, qtype uint1
 	if len(s.path) == 0 && ctx.Err() != nil && time.Since(s.start) < MaxTime {
 		return // the caller was in a hurry
 	}
-	s.r.cache.learn(name, qtype, &fact{rcode: mdns.RcodeServerFailure, err: err, stored: time.Now(), ttl: FailureTTL})
+	s.r.cache.learn(name, qtype, &fact{rcode: mdns.RcodeServerFailure, err: s.timed(err), stored: time.Now(), ttl: FailureTTL})
+}
+
+// timed says how long was waited where all that is known is that time was up.
+func (s *search) timed(err error) error {
+	var said *timeoutError
+	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &said) {
+		return &timeoutError{time.Since(s.start)}
+	}
+	return err
 }
 
 // zones answers from the local zones; where they delegate, start is the

@@ -84,7 +84,7 @@ func (r *Resolver) ServeDNS(ctx context.Context, dst []byte, q *dns.Query) []byt
 	case errors.Is(err, errNotOwn):
 		return dns.AppendError(dst, q, mdns.RcodeRefused, notAsked)
 	case err != nil:
-		return dns.AppendError(dst, q, mdns.RcodeServerFailure, extended(err))
+		return failure(dst, q, extended(err))
 	}
 	return r.respond(dst, q, a, client)
 }
@@ -99,9 +99,7 @@ func (r *Resolver) respond(dst []byte, q *dns.Query, a *Answer, client netip.Pre
 	}
 	msg, err := dns.Pack(m)
 	if err != nil {
-		return dns.AppendError(dst, q, mdns.RcodeServerFailure, &dns.ExtendedError{
-			Code: mdns.ExtendedErrorCodeInvalidData, Text: "the answer cannot be packed",
-		})
+		return failure(dst, q, &dns.ExtendedError{Code: mdns.ExtendedErrorCodeInvalidData, Text: "the answer cannot be packed"})
 	}
 	p := &packed{msg: msg, stored: time.Now(), ttl: a.TTL, subnet: a.Subnet}
 	if liveliness(a.Source) >= liveliness(fromCache) {
@@ -112,6 +110,13 @@ func (r *Resolver) respond(dst []byte, q *dns.Query, a *Answer, client netip.Pre
 		return nil
 	}
 	return out
+}
+
+// failure tells a client that its question could not be resolved.
+func failure(dst []byte, q *dns.Query, why *dns.ExtendedError) []byte {
+	reply := dns.NewReply(dst, q)
+	reply.Rcode, reply.Flags, reply.Extended = mdns.RcodeServerFailure, dns.FlagRA, why
+	return reply.Finish()
 }
 
 // clientOf is the subnet for which q is asked: that which the client states,

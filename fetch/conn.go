@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"waypost/fault"
 	"waypost/http/wire"
 	"waypost/link"
 	"waypost/trace"
@@ -24,9 +26,10 @@ type conn struct {
 	local  netip.AddrPort
 	span   *trace.Span // of the request that opened it: notes its end
 	once   sync.Once
+	ours   atomic.Bool                  // what ended it was our doing
+	last   atomic.Pointer[link.TCPInfo] // as of the last request's end, kept when recording
 
 	// The rest is guarded by the pool's lock.
-	ours     bool        // what ended it was our doing
 	carrying int         // requests on it now
 	carried  int         // requests that it was given in its life
 	rested   time.Time   // when it last became idle
@@ -48,24 +51,49 @@ func (c *conn) begin() {
 // our doing.
 func (c *conn) end(ctx context.Context, err error) {
 	if err == errLeft || ctx.Err() != nil {
-		c.ours = true
+		c.ours.Store(true)
+	}
+	if c.span.On() {
+		if info, ok := link.InfoOf(c.raw); ok {
+			c.last.Store(&info)
+		}
 	}
 }
 
 // close closes the connection, once, and notes how it had fared.
 func (c *conn) close() {
 	c.once.Do(func() {
-		f := trace.TCPClose{
-			Local: c.local.String(), Remote: c.remote.String(), By: "us", Requests: c.carried,
+		by := "us"
+		if !c.ours.Load() && !c.client.Alive() {
+			by = "peer"
 		}
-		if !c.ours && !c.client.Alive() {
-			f.By = "peer"
-		}
-		if i, ok := link.InfoOf(c.raw); ok && c.span.On() {
-			f.Sent, f.Received = i.BytesAcked, i.BytesRecv
-			f.RTT, f.Cwnd, f.Retransmits = trace.Millis(i.RTT), i.Cwnd, i.Retransmits
+		info, ok := link.InfoOf(c.raw)
+		if last := c.last.Load(); !ok && last != nil {
+			info = *last // the codec has closed it already
 		}
 		c.client.Close()
-		c.span.Note(f, nil)
+		c.closed(by, info)
 	})
+}
+
+// discard closes a connection that never came to carry a request, because of
+// err.
+func (c *conn) discard(err error) {
+	by := "us"
+	switch fault.Of(err) {
+	case fault.TLSAlertReceived, fault.ConnectionTerminated:
+		by = "peer"
+	}
+	info, _ := link.InfoOf(c.raw)
+	c.raw.Close()
+	c.closed(by, info)
+}
+
+// closed notes the end.
+func (c *conn) closed(by string, info link.TCPInfo) {
+	c.span.Note(trace.TCPClose{
+		Local: c.local.String(), Remote: c.remote.String(), By: by, Requests: c.carried,
+		Sent: info.BytesAcked, Received: info.BytesRecv,
+		RTT: trace.Millis(info.RTT), Cwnd: info.Cwnd, Retransmits: info.Retransmits,
+	}, nil)
 }

@@ -30,6 +30,7 @@ func (c *Client) dial(ctx context.Context, to target) (*conn, error) {
 	if to.secure() {
 		secured, err := c.handshake(ctx, raw, to)
 		if err != nil {
+			d.discard(err)
 			return nil, err
 		}
 		state := secured.ConnectionState()
@@ -39,8 +40,10 @@ func (c *Client) dial(ctx context.Context, to target) (*conn, error) {
 	if d.h2 {
 		proto = "h2"
 	}
-	if d.client, err = wire.NewClient(d.raw, proto, c.Limits); err != nil {
-		d.raw.Close()
+	limits := c.Limits
+	limits.BodyIdleTimeout = -1 // ours has a name: see TimerBodyIdle
+	if d.client, err = wire.NewClient(d.raw, proto, limits); err != nil {
+		d.discard(err)
 		return nil, fault.New(kindOf(err, fault.HTTPProtocolError), "open "+proto+" to "+to.hostPort(), err)
 	}
 	return d, nil

@@ -143,7 +143,10 @@ func fill(r *wire.Request, u *url.URL) {
 		r.Method = "GET"
 	}
 	if r.Scheme == "" {
-		r.Scheme = u.Scheme()
+		r.Scheme = "http"
+		if s := u.Scheme(); s == "https" || s == "wss" {
+			r.Scheme = "https"
+		}
 	}
 	if r.Authority == "" {
 		r.Authority = u.Host()

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+)
+
+// maxFetches is how many fetches of one key can be joined at a time. Each
+// brings another variant; whoever comes when there are more fetches alone.
+const maxFetches = maxVariants
+
+// fetch is one object on its way in, and those who wait for its head.
+type fetch struct {
+	memory *Memory
+	key    string
+	hash   uint64
+	number uint64 // in the order in which the shard's fetches began
+
+	// Guarded by the shard's lock.
+	open   bool // others can join
+	purged bool // what it brings must not be stored
+
+	decided chan struct{} // closed when object and err are final
+	object  *Object
+	err     error
+	joined  atomic.Int64
+	waiting atomic.Int64 // joiners in Head
+	started atomic.Pointer[Object]
+}
+
+// Begin starts fetching what is not stored. The first to come leads: it gets
+// a Filling. Those who come while it is at work get a Joining, until it has
+// stored its object. Exactly one of the two is not nil.
+//
+// Between a Get that found nothing and Begin another leader may have
+// finished; who leads may want to look again.
+func (m *Memory) Begin(key []byte) (lead *Filling, join *Joining) {
+	return m.begin(m.table.hash(key), key, 0)
+}
+
+// begin joins the first fetch of the key with a number after that one.
+func (m *Memory) begin(hash uint64, key []byte, after uint64) (*Filling, *Joining) {
+	s := m.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	open := 0
+	for _, f := range s.fetches[string(key)] {
+		if !f.open {
+			continue
+		}
+		if f.number > after {
+			f.joined.Add(1)
+			return nil, &Joining{f}
+		}
+		open++
+	}
+	return s.begin(m, hash, key, open < maxFetches), nil
+}
+
+// BeginAlone starts a Filling that nobody joins.
+func (m *Memory) BeginAlone(key []byte) *Filling {
+	hash := m.table.hash(key)
+	s := m.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begin(m, hash, key, false)
+}
+
+// begin lists a new fetch. The shard is locked.
+func (s *shard) begin(m *Memory, hash uint64, key []byte, open bool) *Filling {
+	s.fetched++
+	f := &fetch{memory: m, key: string(key), hash: hash, number: s.fetched, open: open, decided: make(chan struct{})}
+	s.fetches[f.key] = append(s.fetches[f.key], f)
+	return &Filling{fetch: f}
+}
+
+// decide tells those who wait what they wait for. The first call counts.
+func (f *fetch) decide(o *Object, err error) {
+	select {
+	case <-f.decided:
+	default:
+		f.object, f.err = o, err
+		close(f.decided)
+	}
+}
+
+// finish takes a fetch off the list. The shard is locked.
+func (s *shard) finish(f *fetch) {
+	rest := slices.DeleteFunc(s.fetches[f.key], func(g *fetch) bool { return g == f })
+	if len(rest) == 0 {
+		delete(s.fetches, f.key)
+		return
+	}
+	s.fetches[f.key] = rest
+}
+
+// Joining is a place in the queue behind a leader.
+type Joining struct{ fetch *fetch }
+
+// Head waits for the leader's response head and returns the object that it
+// fills; the caller then decides whether its own request may be answered by
+// it (cache.Matches, cache.Use). The error is ctx's, or [ErrNotShared] when
+// the leader found out that its response is for nobody else, or the error
+// that the leader gave up with.
+func (j *Joining) Head(ctx context.Context) (*Object, error) {
+	select {
+	case <-j.fetch.decided:
+		return j.fetch.object, j.fetch.err
+	default:
+	}
+	j.fetch.waiting.Add(1)
+	defer j.fetch.waiting.Add(-1)
+	select {
+	case <-j.fetch.decided:
+		return j.fetch.object, j.fetch.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Next is for a joiner whom the leader's response does not suit, as with
+// another variant: the next fetch of the same key under way to join, or the
+// lead of a new one. Exactly one of the two is not nil.
+func (j *Joining) Next() (lead *Filling, join *Joining) {
+	f := j.fetch
+	return f.memory.begin(f.hash, []byte(f.key), f.number)
+}

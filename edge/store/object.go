@@ -1,0 +1,167 @@
+package store
+
+import (
+	"net"
+	"sync/atomic"
+	"unsafe"
+
+	"waypost/http/cache"
+	"waypost/http/field"
+)
+
+// Object is one stored response, or one on its way in. All is read-only.
+type Object struct {
+	cache.Response
+	Key string
+
+	hash uint64
+	body *body
+	head atomic.Pointer[[]byte]
+	uses atomic.Uint32 // up to maxFreq
+
+	// Guarded by the queues' lock.
+	place        place
+	cost         int64
+	older, newer *Object
+}
+
+// Touch counts o as used, as Select does. Two uses at the same moment may
+// count as one; what is used often is soon no longer written to, so that it
+// costs readers on other processors nothing.
+func (o *Object) Touch() {
+	if n := o.uses.Load(); n < maxFreq {
+		o.uses.Store(n + 1)
+	}
+}
+
+// Complete reports whether the whole body is there, and will stay.
+func (o *Object) Complete() bool { return o.body.complete.Load() }
+
+// Size is the length of the body: of a complete one, or the one announced
+// to Start; -1 while it is unknown.
+func (o *Object) Size() int64 {
+	if o.body.complete.Load() {
+		return o.body.size
+	}
+	return o.body.announced
+}
+
+// Chunks returns the body of a complete object in the slices in which it is
+// held: one up to 64 KiB, none for an empty body. They must not be written
+// to, nor handed to net.Buffers, which uses up what it is given: see
+// AppendChunks. It is nil while the object is on its way in.
+func (o *Object) Chunks() [][]byte {
+	if !o.body.complete.Load() {
+		return nil
+	}
+	return o.body.chunks
+}
+
+// AppendChunks appends to dst the slices that hold length bytes of a
+// complete body from byte offset off on, fewer where it ends before. The
+// bytes must not be written to; dst is the caller's. It appends nothing
+// while the object is on its way in.
+func (o *Object) AppendChunks(dst net.Buffers, off, length int64) net.Buffers {
+	if !o.body.complete.Load() {
+		return dst
+	}
+	for _, c := range o.body.chunks {
+		n := int64(len(c))
+		if off >= n {
+			off -= n
+			continue
+		}
+		if length <= 0 {
+			break
+		}
+		c = c[off:min(n, off+length)]
+		dst = append(dst, c)
+		off, length = 0, length-int64(len(c))
+	}
+	return dst
+}
+
+// Head returns what [Memory.SetHead] gave, or nil.
+func (o *Object) Head() []byte {
+	if p := o.head.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// SetHead gives o the bytes of its serialised head, which are the store's
+// from then on; the first call wins. They are counted; where o is not
+// stored, or they do not fit, they are not kept.
+func (m *Memory) SetHead(o *Object, head []byte) {
+	if o.head.Load() != nil {
+		return
+	}
+	n := int64(cap(head)) + int64(unsafe.Sizeof(head))
+	if !m.reserve(n) {
+		return
+	}
+	if !m.queues.grow(o, n) {
+		m.release(n)
+		return
+	}
+	if !o.head.CompareAndSwap(nil, &head) {
+		if m.queues.grow(o, -n) {
+			m.release(n)
+		}
+	}
+}
+
+// Refresh replaces old, stored under key, by one with the same body and
+// another head (RFC 9111 §4.3.4), and returns it. Where old is no longer
+// stored, the new object is returned all the same, without being stored.
+func (m *Memory) Refresh(key []byte, old *Object, head *cache.Response) *Object {
+	o := &Object{Response: *head, Key: old.Key, hash: old.hash, body: old.body}
+	headCost := o.headCost()
+	if string(key) != old.Key || !m.reserve(headCost) {
+		return o
+	}
+	s := m.shard(old.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, ok := m.queues.succeed(old, o, headCost+old.body.cost())
+	if !ok {
+		m.release(headCost)
+		return o
+	}
+	m.release(was - old.body.cost())
+	n := m.table.find(old.hash, key)
+	next, gone := n.entry.Load().with(o, old)
+	m.drop(gone)
+	m.count.Add(1)
+	m.table.put(old.hash, old.Key, next)
+	return o
+}
+
+// drop uncounts objects that a new entry leaves out, and takes them out of
+// the queues. The shard is locked.
+func (m *Memory) drop(gone []*Object) {
+	m.count.Add(-int64(len(gone)))
+	for _, o := range gone {
+		m.release(m.queues.leave(o))
+	}
+}
+
+// What the structures of an object cost besides its body. allocSlack is what
+// the allocator rounds up over an object's handful of small allocations.
+const (
+	bucketCost = int64(unsafe.Sizeof((*node)(nil)))
+	ghostCost  = int64(unsafe.Sizeof(ghost{}))
+	memoryCost = 8 << 10 // the shards with their empty maps
+	allocSlack = 128
+	objectCost = int64(unsafe.Sizeof(Object{})+unsafe.Sizeof(body{})+unsafe.Sizeof(node{})+
+		unsafe.Sizeof(Entry{})+2*unsafe.Sizeof((*Object)(nil))) + allocSlack
+)
+
+// headCost is what o costs without its body.
+func (o *Object) headCost() int64 {
+	return objectCost + int64(len(o.Key)) + fieldsCost(o.Fields) + fieldsCost(o.Selecting)
+}
+
+func fieldsCost(f field.Fields) int64 {
+	return int64(len(f))*int64(unsafe.Sizeof(field.Line{})) + int64(f.Size())
+}

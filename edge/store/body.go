@@ -117,16 +117,22 @@ func (b *body) abandon() (freed int64) {
 	return freed
 }
 
+// slowest is how far the last of the readers has come. b is locked.
+func (b *body) slowest() int64 {
+	first := b.size
+	for _, r := range b.readers {
+		first = min(first, r.off)
+	}
+	return first
+}
+
 // trim lets go of the chunks that every reader has had, but for the last,
 // which may still grow. It returns what was charged for them. b is locked.
 func (b *body) trim() (freed int64) {
 	if b.kept {
 		return 0
 	}
-	first := b.size
-	for _, r := range b.readers {
-		first = min(first, r.off)
-	}
+	first := b.slowest()
 	for len(b.chunks) > 1 {
 		c := b.chunks[0]
 		end := b.base + int64(len(c))

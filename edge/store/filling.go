@@ -211,7 +211,7 @@ func (f *Filling) waitForReaders() (none bool) {
 			f.fetch.memory.release(freed)
 			return true
 		}
-		if b.size-b.base < transitWindow {
+		if b.size-b.slowest() < transitWindow {
 			b.mu.Unlock()
 			return false
 		}

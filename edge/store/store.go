@@ -102,8 +102,8 @@ func (m *Memory) Len() int { return int(m.count.Load()) }
 
 // Bytes is the memory in use beyond the empty table: that of the objects
 // stored and of those on their way in. It never exceeds [Memory.Limit]. Not
-// in it are the last [transitWindow] bytes of an object that is let through
-// without being kept, which pass as through any proxy.
+// in it is what an object that is let through without being kept has in
+// transit: a buffer as in any proxy, of transitWindow and one chunk at most.
 func (m *Memory) Bytes() int64 { return m.used.Load() }
 
 // Limit is the maxBytes of NewMemory.

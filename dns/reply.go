@@ -69,9 +69,9 @@ func (r *Reply) Authority(s *RRset) { r.add(authoritySection, s.Owner, s, true) 
 // response is useless without it, as a referral is without glue (RFC 9471).
 func (r *Reply) Additional(s *RRset, must bool) { r.add(additionalSection, s.Owner, s, must) }
 
-// Address adds an A or AAAA record for the name asked for to the answer
-// section.
-func (r *Reply) Address(addr netip.Addr, ttl uint32) {
+// Address adds one made-up A or AAAA record to the answer section. owner is as
+// in [Reply.Answer].
+func (r *Reply) Address(owner Name, addr netip.Addr, ttl uint32) {
 	addr = addr.Unmap()
 	if r.cut || !r.enter(answerSection) {
 		return
@@ -79,11 +79,11 @@ func (r *Reply) Address(addr netip.Addr, ttl uint32) {
 	mark := len(r.buf)
 	if addr.Is4() {
 		a := addr.As4()
-		r.head("", mdns.TypeA, ttl)
+		r.head(owner, mdns.TypeA, ttl)
 		r.buf = append(append(r.buf, 0, 4), a[:]...)
 	} else {
 		a := addr.As16()
-		r.head("", mdns.TypeAAAA, ttl)
+		r.head(owner, mdns.TypeAAAA, ttl)
 		r.buf = append(append(r.buf, 0, 16), a[:]...)
 	}
 	r.keep(mark, 1, true)

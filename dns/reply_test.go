@@ -62,7 +62,7 @@ func ExampleReply() {
 	}
 	r := NewReply(nil, q)
 	r.Flags = FlagAA
-	r.Address(netip.MustParseAddr("192.0.2.1"), 30)
+	r.Address("", netip.MustParseAddr("192.0.2.1"), 30)
 	fmt.Println(len(packet), len(r.Finish()))
 	// Output:
 	// 31 47

@@ -29,7 +29,7 @@ func (parrot) AnswerNow(dst []byte, q *Query) ([]byte, bool) {
 		return nil, false
 	}
 	r := NewReply(dst, q)
-	r.Address(netip.AddrFrom4([4]byte{192, 0, 2, 1}), 60)
+	r.Address("", netip.AddrFrom4([4]byte{192, 0, 2, 1}), 60)
 	return r.Finish(), true
 }
 

@@ -9,14 +9,14 @@ import (
 type Zone struct {
 	Origin   Name
 	SOA      *RRset
+	Negative *RRset // the SOA as negative answers carry it, with the smaller of its TTL and its minimum (RFC 2308 §3)
 	NS       *RRset
 	Warnings []string // what is allowed but probably not meant, each with file:line
 
 	// nodes are all names that exist, those without records included (RFC
 	// 4592 §2.2.2), and the names below delegations.
-	nodes    map[Name]*node
-	apex     *node
-	negative *RRset // SOA with the TTL of negative answers (RFC 2308 §3)
+	nodes map[Name]*node
+	apex  *node
 }
 
 // node is one name that exists in a zone.
@@ -25,7 +25,7 @@ type node struct {
 	sets     []*RRset // few: searched from the front
 	cut      *node    // the delegation at or above the node, nearest to the apex; nil in authoritative data
 	wildcard *node    // the child "*"
-	glue     []*RRset // at a delegation: what the zone knows of its servers' addresses
+	glue     []*RRset // at a delegation and the apex: what the zone knows of their servers' addresses
 }
 
 func (n *node) set(t Type) *RRset {
@@ -64,8 +64,8 @@ type Result struct {
 	Set      *RRset   // Answer, Alias, Delegation
 	Target   Name     // Alias: where to go on; "" when a DNAME makes it too long (RFC 6672 §2.2: YXDOMAIN)
 	Wildcard bool     // what was found comes from a wildcard and stands at the name asked for (RFC 4592)
-	SOA      *RRset   // NoData, NXDomain: with the TTL for negative answers (RFC 2308 §3)
-	Glue     []*RRset // Delegation: the addresses of its servers that this zone knows
+	SOA      *RRset   // NoData, NXDomain: the zone's Negative
+	Glue     []*RRset // Delegation, and Answer with NS records: the servers' addresses that this zone knows
 }
 
 // Lookup finds what the zone says about name and type, one step: an alias is
@@ -101,13 +101,17 @@ func (z *Zone) LookupWire(name []byte, t Type) Result {
 		r.Wildcard = true
 		return r
 	}
-	return Result{Outcome: NXDomain, SOA: z.negative}
+	return Result{Outcome: NXDomain, SOA: z.Negative}
 }
 
 // at answers from the sets of one node.
 func (z *Zone) at(n *node, t Type) Result {
 	if s := n.set(t); s != nil {
-		return Result{Outcome: Answer, Set: s}
+		r := Result{Outcome: Answer, Set: s}
+		if t == mdns.TypeNS {
+			r.Glue = n.glue
+		}
+		return r
 	}
 	if t == mdns.TypeANY && len(n.sets) > 0 {
 		return Result{Outcome: Answer, Set: n.sets[0]}
@@ -115,7 +119,7 @@ func (z *Zone) at(n *node, t Type) Result {
 	if s := n.set(mdns.TypeCNAME); s != nil {
 		return Result{Outcome: Alias, Set: s, Target: s.Target}
 	}
-	return Result{Outcome: NoData, SOA: z.negative}
+	return Result{Outcome: NoData, SOA: z.Negative}
 }
 
 func (n *node) delegation() Result {

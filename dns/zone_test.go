@@ -170,7 +170,7 @@ ns.test. 86400 A 198.51.100.2
 `, ".")
 	for name, want := range map[string]string{
 		"www.shop.test": "delegation test. NS glue ns.test. A",
-		".":             "answer . NS",
+		".":             "answer . NS glue a.root. A",
 		"nowhere":       "no such name",
 		"a.root":        "no data",
 	} {

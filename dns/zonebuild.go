@@ -133,7 +133,7 @@ func (b *builder) checkApex() {
 	} else if len(z.SOA.RRs) > 1 {
 		b.problem(b.lines[z.SOA], "zone %s has %d SOA records: one is right (RFC 1035 §5.2)", z.Origin, len(z.SOA.RRs))
 	} else if soa, ok := z.SOA.RRs[0].(*mdns.SOA); ok {
-		z.negative = z.SOA.withTTL(min(z.SOA.TTL, soa.Minttl)) // RFC 2308 §3
+		z.Negative = z.SOA.withTTL(min(z.SOA.TTL, soa.Minttl)) // RFC 2308 §3
 	} else {
 		b.problem(b.lines[z.SOA], "zone %s: its SOA record is not written as one", z.Origin)
 	}

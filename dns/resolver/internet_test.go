@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -117,7 +118,10 @@ func (n *internet) handle(to, from netip.AddrPort, packet []byte, transport stri
 	if m == nil {
 		return nil, 0
 	}
-	m.Id, m.Response, m.Question = q.Id, true, q.Question
+	m.Id, m.Response = q.Id, true
+	if m.Question == nil {
+		m.Question = q.Question
+	}
 	m.Compress = true
 	if transport == dns.UDP && s.limit > 0 && m.Len() > s.limit {
 		m.Truncated, m.Answer, m.Ns, m.Extra = true, nil, nil, nil
@@ -398,11 +402,11 @@ back 60 IN CNAME out.shop.test.
 // client returns a resolver that iterates in the internet n; set changes its
 // configuration first.
 func client(n *internet, set func(*Config)) *Resolver {
-	seed := uint64(0)
+	var seed atomic.Uint64
 	c := Config{
 		Network: host{n, netip.MustParseAddr(meAddr)},
 		Roots:   []netip.AddrPort{netip.MustParseAddrPort(rootAddr + ":53")},
-		Rand:    func() uint64 { seed += 0x9e3779b97f4a7c15; return seed >> 16 },
+		Rand:    func() uint64 { return seed.Add(0x9e3779b97f4a7c15) >> 16 },
 	}
 	if set != nil {
 		set(&c)

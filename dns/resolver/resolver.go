@@ -66,7 +66,8 @@ type Config struct {
 	CacheBytes int
 	// Rand is the source of message ids and of the choice among equal
 	// servers. nil means crypto/rand and math/rand/v2; the lab sets it so
-	// that one seed gives one capture. Source ports are the Network's.
+	// that one seed gives one capture. It is called from many goroutines.
+	// Source ports are the Network's.
 	Rand func() uint64
 }
 

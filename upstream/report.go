@@ -1,0 +1,83 @@
+package upstream
+
+import (
+	"errors"
+
+	"waypost/fault"
+	"waypost/fetch"
+	"waypost/http/wire"
+	"waypost/trace"
+)
+
+// Report is the account of one trip to the servers. It belongs to whoever
+// reads the response body, in whose reading it grows.
+type Report struct {
+	Origin   string // the server asked last, as configured
+	Method   string
+	URL      string     // asked of it
+	Trip     fetch.Trip // the last one
+	Attempts int        // tries on connections, over all servers
+	Status   int        // of the response; 0 when none came
+	Bytes    int64      // of the body, read so far
+	Timer    *fetch.Timeout
+	Fault    fault.Kind // "" while nothing has failed
+	Err      error      // the failure in words
+}
+
+// asking notes that s is being asked for what r says.
+func (r *Report) asking(s *server, req *wire.Request) {
+	r.Origin = s.name
+	r.URL = req.Scheme + "://" + s.url.Host() + req.Path
+	r.Fault, r.Err, r.Timer = "", nil, nil
+}
+
+// failed notes that no response came.
+func (r *Report) failed(err error) {
+	var trip *fetch.Error
+	if errors.As(err, &trip) {
+		r.Trip = trip.Trip
+		r.Attempts += max(trip.Attempts, 1)
+	} else {
+		r.Attempts++
+	}
+	r.brokeOff(err)
+}
+
+// answered notes the head of a response.
+func (r *Report) answered(resp *fetch.Response) {
+	r.Trip = resp.Trip
+	r.Attempts += max(resp.Trip.Attempts, 1)
+	r.Status = resp.Status
+}
+
+// brokeOff notes a failure, before the head or after it. The first one counts.
+func (r *Report) brokeOff(err error) {
+	if r.Err != nil {
+		return
+	}
+	r.Err, r.Fault = err, fault.Of(err)
+	var t *fetch.Timeout
+	if errors.As(err, &t) {
+		r.Timer = t
+	}
+}
+
+// Fact is the report as an event of the record. Whether the response was
+// stored is for the caller to add.
+func (r *Report) Fact() trace.OriginFetch {
+	f := trace.OriginFetch{
+		Origin: r.Origin, Method: r.Method, URL: r.URL, Proto: r.Trip.Proto,
+		Status: r.Status, Reused: r.Trip.Reused, FirstByte: trace.Millis(r.Trip.FirstByte),
+		Bytes: r.Bytes, Attempts: r.Attempts, Fault: string(r.Fault),
+	}
+	if r.Trip.Remote.IsValid() {
+		f.Remote = r.Trip.Remote.String()
+	}
+	if r.Timer != nil {
+		f.Timer = r.Timer.String()
+	}
+	if r.Err != nil {
+		f.Error = r.Err.Error()
+	}
+	return f
+}

@@ -1,0 +1,52 @@
+package upstream
+
+import (
+	"errors"
+	"strings"
+
+	"waypost/fault"
+	"waypost/http/wire"
+	"waypost/url"
+)
+
+// server is one origin server, or a parent edge.
+type server struct {
+	name   string // the URL as configured
+	url    *url.URL
+	prefix string // path that goes before that of every request; "" for none
+	health health
+}
+
+// newServer reads a configured URL.
+func newServer(text string) (*server, error) {
+	refuse := func(err error) error {
+		return fault.New(fault.ProxyConfigurationError, "origin URL "+text, err)
+	}
+	u, err := url.Parse(text, nil)
+	switch {
+	case err != nil:
+		return nil, refuse(err)
+	case u.Scheme() != "http" && u.Scheme() != "https":
+		return nil, refuse(errors.New("the scheme must be http or https"))
+	case u.HasCredentials():
+		return nil, refuse(errors.New("a user name and password are not sent to an origin"))
+	case u.HasQuery(), u.HasFragment():
+		return nil, refuse(errors.New("a query or fragment has no meaning here: every request brings its own"))
+	}
+	return &server{name: text, url: u, prefix: strings.TrimSuffix(u.Path(), "/")}, nil
+}
+
+// aim makes r a request to s. The Host is that of the configuration, else the
+// client's, else the server's own.
+func (s *server) aim(r *wire.Request, host string) {
+	r.Scheme = s.url.Scheme()
+	if host != "" {
+		r.Authority = host
+	}
+	if r.Authority == "" {
+		r.Authority = s.url.Host()
+	}
+	if s.prefix != "" && r.Path != "*" {
+		r.Path = s.prefix + r.Path
+	}
+}

@@ -1,0 +1,73 @@
+package edge
+
+import (
+	"net/netip"
+
+	"waypost/fault"
+)
+
+// problem is what the edge answers by itself.
+type problem struct {
+	status  int
+	kind    fault.Kind // RFC 9209 §2.3; "" for none
+	reason  string     // one sentence without its full stop, for people
+	timer   string     // which timer fired, in words; "" for none
+	site    string
+	nextHop netip.AddrPort // where the failure was met
+	allow   bool           // list the methods served
+	hangUp  bool           // the connection is of no more use: its next bytes are the body refused
+}
+
+// allowed are the methods that an edge forwards.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// refuse has the edge answer.
+func (r *request) refuse(p problem) stage {
+	if p.site == "" && r.site != nil {
+		p.site = r.site.Name
+	}
+	r.problem = p
+	return toAnswer
+}
+
+// answer sends a problem. It is never stored by anyone: it speaks about this
+// moment.
+func (r *request) answer() stage {
+	p := &r.problem
+	if p.hangUp {
+		r.x.Close()
+	}
+	f := r.fields(nil, -1)
+	f.Add("Cache-Control", "no-store")
+	if p.kind != "" {
+		mark := r.begin()
+		details := p.timer
+		if details == "" {
+			details = p.reason
+		}
+		r.text = appendProxyStatus(r.text, r.edge.name, p.kind, p.nextHop, details)
+		f.Add("Proxy-Status", r.value(mark))
+	}
+	if p.allow {
+		f.Add("Allow", allowed)
+	}
+	if p.status == 204 {
+		r.out = f
+		if err := r.respond(p.status, f, 0); err != nil {
+			return r.lost(err)
+		}
+		return done
+	}
+	media, body := r.page(p)
+	f.Add("Content-Type", media)
+	r.out = f
+	if err := r.respond(p.status, f, int64(len(body))); err != nil {
+		return r.lost(err)
+	}
+	if r.in.Method != "HEAD" {
+		if err := r.write(body); err != nil {
+			return r.lost(err)
+		}
+	}
+	return done
+}

@@ -1,0 +1,123 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"waypost/edge/store"
+	"waypost/fault"
+	"waypost/http/cache"
+)
+
+// maxJoins bounds the fills of one key that a request waits for in turn
+// because each brought another variant than its own.
+const maxJoins = 4
+
+// await waits for the head of the response that a fill brings, the request's
+// own or another one's.
+func (r *request) await() stage {
+	ctx := r.x.Context()
+	if r.join != nil {
+		return r.awaitOther(ctx)
+	}
+	for {
+		select {
+		case i := <-r.fill.interims:
+			r.x.Inform(i.status, i.fields)
+		case h := <-r.fill.heads:
+			for len(r.fill.interims) > 0 {
+				i := <-r.fill.interims
+				r.x.Inform(i.status, i.fields)
+			}
+			return r.take(h)
+		case <-ctx.Done():
+			return r.clientLeft()
+		}
+	}
+}
+
+// take goes on with what the request's own fill brought.
+func (r *request) take(h head) stage {
+	r.report = h.report
+	r.status.status = h.forwarded
+	switch {
+	case h.err != nil:
+		r.failure = h.err
+		return toFail
+	case h.response != nil:
+		r.answered = h.response
+		return toRelay
+	}
+	r.object, r.reader = h.object, h.reader
+	r.status.stored = h.stored
+	r.measure(h.object)
+	return toDeliver
+}
+
+// measure sets the age and lifetime of o as it stands now.
+func (r *request) measure(o *store.Object) {
+	r.verdict.Age = cache.Age(time.Now(), &o.Response)
+	r.verdict.Lifetime = cache.Lifetime(r.site.rules, &o.Response)
+	r.status.left(r.verdict.Lifetime, r.verdict.Age)
+}
+
+// awaitOther waits for somebody else's fill, and finds out whether what it
+// brings answers this request too.
+func (r *request) awaitOther(ctx context.Context) stage {
+	o, err := r.join.Head(ctx)
+	var failed *failure
+	switch {
+	case err == nil && !cache.Matches(r.site.rules, r.in.Fields, &o.Response):
+		return r.joinNext() // another variant
+	case err == nil && cache.Use(time.Now(), r.site.rules, &r.ask, &o.Response).Serves():
+		r.object, r.status.collapsed = o, true
+		r.measure(o)
+		return toDeliver
+	case err == nil, errors.Is(err, store.ErrNotShared):
+		return r.goAlone()
+	case ctx.Err() != nil:
+		return r.clientLeft()
+	case errors.Is(err, errFreshened):
+		if r.join = nil; r.lookups > 1 {
+			return r.goAlone() // confirmed, and yet not to be used unconfirmed
+		}
+		r.now = time.Now()
+		return toLookup
+	case errors.As(err, &failed) && failed.status != 0 && r.object == nil:
+		return r.goAlone() // the origin did answer: let it answer this one too
+	case failed != nil:
+		// The origin is in trouble: those who waited know it as well as the
+		// one who asked. Asking again for each would be no help.
+		r.failure = failed
+		return toFail
+	}
+	return r.joinNext() // the fill was given up for reasons of its own
+}
+
+// joinNext turns to the next fill of the same key, or leads it.
+func (r *request) joinNext() stage {
+	if r.joins++; r.joins > maxJoins {
+		return r.goAlone()
+	}
+	lead, join := r.join.Next()
+	if r.join = join; lead != nil {
+		r.lead(lead)
+	}
+	return toAwait
+}
+
+// goAlone asks the origin for this request only.
+func (r *request) goAlone() stage {
+	r.join, r.alone = nil, true
+	if r.object != nil {
+		return toRevalidate
+	}
+	return toMiss
+}
+
+// clientLeft ends a request whose client is gone.
+func (r *request) clientLeft() stage {
+	r.sent.fault = fault.ConnectionTerminated
+	return done
+}

@@ -1,0 +1,65 @@
+package edge
+
+import (
+	"strconv"
+	"strings"
+
+	"waypost/edge/store"
+	"waypost/http/cache"
+)
+
+// wholeUpTo is the size up to which the whole is fetched when a client asked
+// for a part of something that is not stored: about what a page's images and
+// fonts have, and far from what players skip through.
+const wholeUpTo = 8 << 20
+
+// refreshBehind has the object confirmed or replaced without the client's
+// waiting for it.
+func (r *request) refreshBehind() { r.behind(r.object) }
+
+// wholeBehind fetches the whole of what the client got a part of, where that
+// may be stored and is not large.
+func (r *request) wholeBehind() {
+	resp := r.answered
+	size, ok := completeLength(resp.Fields.Get("Content-Range"))
+	if !ok || size > wholeUpTo {
+		return
+	}
+	whole := cache.Response{Status: 200, Fields: resp.Fields, Asked: r.now, Received: r.now}
+	get := cache.Request{Method: "GET", Fields: r.in.Fields}
+	if cache.Store(r.now, r.site.rules, &get, &whole).Action == cache.Keep && !variesByUs(resp.Fields) {
+		r.behind(nil)
+	}
+}
+
+// behind starts a fill that no client leads, unless one is under way or
+// there are too many.
+func (r *request) behind(confirm *store.Object) {
+	e := r.edge
+	if e.background.Add(1) > maxBackground {
+		e.background.Add(-1)
+		return
+	}
+	filling, _ := e.store.Begin(r.key)
+	if filling == nil {
+		e.background.Add(-1)
+		return
+	}
+	f := newFill(r, filling, confirm)
+	close(f.left)
+	if !e.spawn(func() {
+		defer e.background.Add(-1)
+		f.run()
+	}) {
+		e.background.Add(-1)
+		filling.Abort(errClosed)
+	}
+}
+
+// completeLength reads the size of the whole from a Content-Range (RFC 9110
+// §14.4).
+func completeLength(contentRange string) (int64, bool) {
+	_, size, ok := strings.Cut(contentRange, "/")
+	n, err := strconv.ParseInt(size, 10, 64)
+	return n, ok && err == nil && n >= 0
+}

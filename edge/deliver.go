@@ -1,0 +1,149 @@
+package edge
+
+import (
+	"io"
+
+	"waypost/edge/store"
+	"waypost/fault"
+	"waypost/http/cache"
+	"waypost/http/field"
+)
+
+// deliver sends an object of the store: all of it, a part, or word that the
+// client's own copy is still right.
+func (r *request) deliver() stage {
+	o := r.object
+	age := max(seconds(r.verdict.Age), 0)
+	success := o.Status >= 200 && o.Status < 300 // else preconditions do not count, RFC 9110 §13.2.1
+	if r.conditional && success {
+		status, _, _ := cache.Precondition(r.in.Method, r.in.Fields, cache.ValidatorOf(&o.Response))
+		switch status {
+		case 304:
+			return r.notModified(o, age)
+		case 412:
+			return r.refuse(problem{status: 412, kind: fault.ProxyInternalResponse,
+				reason: "the precondition of the request does not hold"})
+		}
+	}
+	if r.ranged && r.in.Method == "GET" && o.Status == 200 {
+		if s, ok := r.deliverPart(o, age); ok {
+			return s
+		}
+	}
+	body, err := r.open(o, 0, -1)
+	if err != nil {
+		return r.goAlone()
+	}
+	if err := r.respond(o.Status, r.fields(o.Fields, age), o.Size()); err != nil {
+		return r.lost(err)
+	}
+	if r.in.Method == "HEAD" {
+		return done
+	}
+	return r.send(o, body)
+}
+
+// open prepares the reading of an object that is still coming in. It returns
+// nil for one that is complete: that has its bytes at hand.
+func (r *request) open(o *store.Object, from, length int64) (*store.Reader, error) {
+	if o.Complete() {
+		return nil, nil
+	}
+	if r.reader != nil && from == 0 && length < 0 {
+		return r.reader, nil
+	}
+	reader, err := o.Reader(from, length)
+	if err != nil {
+		return nil, err
+	}
+	if r.reader != nil {
+		r.reader.Close()
+	}
+	r.reader = reader
+	return reader, nil
+}
+
+// send sends the whole body.
+func (r *request) send(o *store.Object, body *store.Reader) stage {
+	if body != nil {
+		return r.stream(body)
+	}
+	for _, chunk := range o.Chunks() {
+		if err := r.write(chunk); err != nil {
+			return r.lost(err)
+		}
+	}
+	return done
+}
+
+// stream sends a body while it comes in. What has come is flushed before
+// more is waited for.
+func (r *request) stream(body *store.Reader) stage {
+	ctx := r.x.Context()
+	for {
+		if !body.Ready() {
+			if err := r.x.Flush(); err != nil {
+				return r.lost(err)
+			}
+		}
+		chunk, err := body.Next(ctx)
+		if len(chunk) > 0 {
+			if err := r.write(chunk); err != nil {
+				return r.lost(err)
+			}
+		}
+		switch {
+		case err == io.EOF:
+			r.awaitNote()
+			return done
+		case err != nil && ctx.Err() != nil:
+			return r.clientLeft()
+		case err != nil:
+			r.sent.fault = fault.Of(err)
+			r.x.Abort()
+			return done
+		}
+	}
+}
+
+// notModified tells the client that its copy is right, with the fields that
+// RFC 9110 §15.4.5 asks for.
+func (r *request) notModified(o *store.Object, age int64) stage {
+	all := r.fields(o.Fields, age)
+	kept := all[:0]
+	for _, l := range all {
+		if inNotModified(l.Name) {
+			kept = append(kept, l)
+		}
+	}
+	if err := r.respond(304, kept, 0); err != nil {
+		return r.lost(err)
+	}
+	return done
+}
+
+// inNotModified reports whether a field belongs into a 304: what is needed
+// to renew the client's copy, and what we say ourselves. The rest describes
+// a body that is not sent.
+func inNotModified(name string) bool {
+	switch len(name) {
+	case len("Age"):
+		return field.Is(name, "Age") || field.Is(name, "Via")
+	case len("Date"):
+		return field.Is(name, "Date") || field.Is(name, "ETag") || field.Is(name, "Vary")
+	case len("Expires"):
+		return field.Is(name, "Expires")
+	case len("Set-Cookie"):
+		return field.Is(name, "Set-Cookie")
+	case len("Cache-Status"):
+		return field.Is(name, "Cache-Status")
+	case len("Cache-Control"):
+		// Last-Modified helps clients without entity tags.
+		return field.Is(name, "Cache-Control") || field.Is(name, "Last-Modified") || field.Is(name, "Server-Timing")
+	case len("Content-Location"):
+		return field.Is(name, "Content-Location")
+	case len("CDN-Cache-Control"):
+		return field.Is(name, "CDN-Cache-Control")
+	}
+	return false
+}

@@ -1,0 +1,100 @@
+package edge
+
+import (
+	"errors"
+	"time"
+
+	"waypost/fault"
+	"waypost/fetch"
+	"waypost/http/cache"
+)
+
+// fail finds out what the client gets when the origin brought no answer: the
+// stored response although it is stale, where that is allowed (RFC 5861 §4,
+// RFC 9111 §4.2.4), or an error that says what happened.
+func (r *request) fail() stage {
+	var shared *failure
+	errors.As(r.failure, &shared)
+	status := 0
+	if shared != nil {
+		status = shared.status
+	}
+	if r.object != nil && r.in.Method != "POST" {
+		if v := cache.OnError(time.Now(), r.site.rules, &r.ask, &r.object.Response, status); v.Serves() {
+			r.verdict = v
+			r.status = cacheStatus{fwd: "stale", status: status, collapsed: r.status.collapsed, detail: "stale-if-error"}
+			r.status.left(v.Lifetime, v.Age)
+			return toDeliver
+		}
+	}
+	if r.limited.exceeded() {
+		return r.refuse(problem{status: 413, kind: fault.HTTPRequestError, hangUp: true,
+			reason: "the request body is larger than this site takes"})
+	}
+	if r.x.Context().Err() != nil {
+		return r.clientLeft()
+	}
+	return r.refuse(r.blame())
+}
+
+// blame puts the failure on the way to the origin into an answer.
+func (r *request) blame() problem {
+	p := problem{kind: fault.Of(r.failure), site: r.site.Name}
+	if p.status = p.kind.Status(); p.status < 500 {
+		p.status = 502 // whoever erred, it was not this client
+	}
+	var t *fetch.Timeout
+	if errors.As(r.failure, &t) {
+		p.timer = timerText(t)
+	}
+	p.reason = meaning(p.kind)
+	if r.report != nil && r.report.Trip.Remote.IsValid() {
+		p.nextHop = r.report.Trip.Remote
+	}
+	return p
+}
+
+// timerText names a timer that fired and its setting.
+func timerText(t *fetch.Timeout) string {
+	switch t.Timer {
+	case fetch.TimerDNS:
+		return "the name of the origin was not resolved within " + t.Setting.String()
+	case fetch.TimerConnect:
+		return "the origin accepted no connection within " + t.Setting.String()
+	case fetch.TimerTLS:
+		return "the TLS handshake with the origin did not end within " + t.Setting.String()
+	case fetch.TimerFirstByte:
+		return "the origin sent no response head within " + t.Setting.String() + " of the request (first-byte timer)"
+	case fetch.TimerBodyIdle:
+		return "the origin's response stood still for " + t.Setting.String() + " (idle timer)"
+	}
+	return t.Error()
+}
+
+// meaning is a fault on the way to the origin in words for a visitor. The
+// addresses and the operating system's words are for the record.
+func meaning(k fault.Kind) string {
+	switch k {
+	case fault.DNSTimeout, fault.DNSError:
+		return "the name of the origin server could not be resolved"
+	case fault.ConnectionRefused:
+		return "the origin server refuses connections"
+	case fault.ConnectionTerminated, fault.HTTPResponseIncomplete:
+		return "the origin server ended the connection before its response was complete"
+	case fault.ConnectionTimeout:
+		return "the origin server could not be reached in time"
+	case fault.ConnectionReadTimeout, fault.ConnectionWriteTimeout, fault.HTTPResponseTimeout:
+		return "the origin server did not answer in time"
+	case fault.ConnectionLimitReached:
+		return "too many requests wait for the origin server"
+	case fault.DestinationIPUnroutable, fault.DestinationIPProhibited:
+		return "there is no way to the origin server's address"
+	case fault.TLSCertificateError:
+		return "the origin server's certificate is not trusted"
+	case fault.TLSProtocolError, fault.TLSAlertReceived:
+		return "no secure connection to the origin server came about"
+	case fault.HTTPUpgradeFailed:
+		return "the origin server did not change the protocol as asked"
+	}
+	return "the origin server's response could not be understood"
+}

@@ -1,0 +1,59 @@
+package edge
+
+import (
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/cache"
+)
+
+// fetch asks the origin and sees to what it says.
+func (f *fill) fetch() {
+	resp, err := f.exchange()
+	if err == nil && resp.Status == 304 && f.confirm != nil {
+		if f.freshen(resp) {
+			return
+		}
+		// It confirms something that we do not hold (RFC 9111 §4.3.4): ask
+		// for the thing itself, once.
+		f.confirm = nil
+		f.out.Fields = withoutPreconditions(f.out.Fields)
+		resp, err = f.exchange()
+	}
+	if err != nil {
+		f.fail(&failure{err: err})
+		return
+	}
+	if resp.Status >= 500 && f.confirm != nil &&
+		cache.OnError(time.Now(), f.site.rules, &f.ask, &f.confirm.Response, resp.Status).Serves() {
+		resp.Body.Close()
+		f.fail(&failure{status: resp.Status})
+		return
+	}
+	f.store(resp)
+}
+
+// exchange is one trip to the origin.
+func (f *fill) exchange() (*fetch.Response, error) {
+	f.asked = time.Now()
+	resp, report, err := f.site.origin.Do(f.ctx, &f.out)
+	f.received = time.Now()
+	f.report = report
+	if err == nil {
+		f.edge.inbound(resp, f.received)
+	}
+	return resp, err
+}
+
+// fail tells everybody that the origin brought no answer.
+func (f *fill) fail(failed *failure) {
+	f.noteFetch(nil)
+	f.filling.Abort(failed)
+	f.offer(head{err: failed, forwarded: failed.status})
+	f.cancel(nil)
+}
+
+// head is the origin's response as package cache wants it.
+func (f *fill) head(resp *fetch.Response) *cache.Response {
+	return &cache.Response{Status: resp.Status, Fields: resp.Fields, Asked: f.asked, Received: f.received}
+}

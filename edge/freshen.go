@@ -1,0 +1,35 @@
+package edge
+
+import (
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/cache"
+)
+
+// freshen gives the stored object a new life by a 304 (RFC 9111 §4.3.4). It
+// reports false when the 304 confirms something else.
+func (f *fill) freshen(resp *fetch.Response) bool {
+	resp.Body.Close()
+	rules, confirmed := f.site.rules, f.head(resp)
+	stored := []*cache.Response{&f.confirm.Response}
+	if len(cache.Freshened(stored, confirmed)) == 0 {
+		f.noteFetch(nil)
+		return false
+	}
+	fresh := cache.Refresh(rules, &f.confirm.Response, confirmed)
+	f.verdict = cache.Store(time.Now(), rules, &f.ask, fresh)
+	o := f.edge.store.Refresh(f.key, f.confirm, fresh)
+	if f.verdict.Action != cache.Keep {
+		f.edge.store.Purge(f.key) // it serves this once; the origin wants it no longer kept
+	}
+	if !cache.Use(time.Now(), rules, &cache.Request{Method: "GET"}, fresh).Serves() {
+		f.edge.marks.set(f.key, time.Now()) // to be confirmed for each anew: nothing to wait for
+	}
+	f.stored = f.verdict.Action == cache.Keep
+	f.noteFetch(resp)
+	f.filling.Abort(errFreshened)
+	f.offer(head{object: o, forwarded: 304, stored: f.stored})
+	f.cancel(nil)
+	return true
+}

@@ -1,0 +1,43 @@
+package edge
+
+import (
+	"waypost/fault"
+	"waypost/http/cache"
+)
+
+// makeKey writes the request's key into its buffer.
+func (r *request) makeKey() stage {
+	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, r.in.Path)
+	return toLookup
+}
+
+// lookup asks the store, and package cache whether what is there may be used.
+func (r *request) lookup() stage {
+	r.lookups++
+	r.entry = r.edge.store.Get(r.key)
+	r.object = r.entry.Select(r.site.rules, r.in.Fields)
+	r.verdict = cache.Use(r.now, r.site.rules, &r.ask, r.stored())
+	switch r.verdict.Action {
+	case cache.Hit, cache.Stale:
+		return toHit
+	case cache.StaleWhileRevalidate:
+		return toStale
+	case cache.Validate:
+		return toRevalidate
+	case cache.Pass:
+		return toPass
+	case cache.Unsatisfiable:
+		r.noteLookup("miss")
+		return r.refuse(problem{status: 504, kind: fault.ProxyInternalResponse,
+			reason: "the request asks for what is cached only (Cache-Control: only-if-cached), and nothing is"})
+	}
+	return toMiss
+}
+
+// stored is the head of the object, nil where there is none.
+func (r *request) stored() *cache.Response {
+	if r.object == nil {
+		return nil
+	}
+	return &r.object.Response
+}

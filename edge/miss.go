@@ -1,0 +1,67 @@
+package edge
+
+import "waypost/edge/store"
+
+// miss has the origin asked for what is not stored, unless it is being
+// asked already: then it waits with the others (collapsed forwarding).
+//
+// HEAD passes: nobody asked for the body. So does Range: the origin answers
+// for the part, and the whole is fetched behind the client's back when it is
+// small enough (behind.go). What is stored is always whole.
+func (r *request) miss() stage {
+	r.status = cacheStatus{fwd: r.missing()}
+	if r.in.Method != "GET" || r.ranged {
+		return toPass
+	}
+	return r.consult("miss")
+}
+
+// missing says why the request goes forward, in the words of RFC 9211 §2.2.
+func (r *request) missing() string {
+	switch {
+	case r.entry == nil:
+		return "uri-miss"
+	case r.object == nil:
+		return "vary-miss"
+	}
+	return r.doubtful()
+}
+
+// doubtful says why what is stored is not served as it is.
+func (r *request) doubtful() string {
+	if r.verdict.Age < r.verdict.Lifetime {
+		return "request" // fresh, but the client wants it from the origin
+	}
+	return "stale"
+}
+
+// revalidate has the origin asked whether what is stored is still right
+// (RFC 9111 §4.3), or waits while it is being asked already.
+func (r *request) revalidate() stage {
+	r.status = cacheStatus{fwd: r.doubtful()}
+	return r.consult("revalidate")
+}
+
+// consult begins a fill, or a wait for somebody else's.
+func (r *request) consult(verdict string) stage {
+	var lead *store.Filling
+	if r.alone || r.edge.marks.has(r.key, r.now) {
+		lead = r.edge.store.BeginAlone(r.key)
+	} else if lead, r.join = r.edge.store.Begin(r.key); r.join != nil {
+		verdict = "collapsed"
+	}
+	if r.span.On() && !r.noted {
+		r.noteLookup(verdict)
+	}
+	if lead != nil {
+		r.lead(lead)
+	}
+	return toAwait
+}
+
+// lead starts the fill that this request is the first to wait for.
+func (r *request) lead(filling *store.Filling) {
+	r.join = nil
+	r.fill = newFill(r, filling, r.object)
+	r.edge.run(r.fill)
+}

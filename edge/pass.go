@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/http/field"
+	"waypost/http/wire"
+	"waypost/trace"
+)
+
+// pass asks the origin for this one request: for a method that the cache
+// does not serve, for a part of what is not stored, or because the request
+// itself keeps the cache out.
+func (r *request) pass() stage {
+	if r.status.fwd == "" {
+		r.status.fwd = r.bypassing()
+	}
+	if r.span.On() && !r.noted {
+		r.noteLookup("pass")
+	}
+	r.fetching = r.span.Child()
+	out := *r.in
+	out.Fields = r.outbound(r.fetching, forClient)
+	out.Upgrade = ""
+	if r.limited != nil {
+		out.Body = r.limited
+	}
+	relay := &interims{x: r.x}
+	out.Interim = relay.inform
+	resp, err := r.askOrigin(trace.With(r.x.Context(), r.fetching), &out)
+	relay.stop()
+	if err != nil {
+		r.failure = err
+		return toFail
+	}
+	r.answered = resp
+	r.freshenByHead()
+	return toRelay
+}
+
+// bypassing says why the cache was not asked (RFC 9211 §2.2).
+func (r *request) bypassing() string {
+	switch {
+	case r.in.Method != "GET" && r.in.Method != "HEAD":
+		return "method"
+	case r.lookups > 0, r.stateful:
+		return "request"
+	}
+	return "bypass"
+}
+
+// askOrigin makes the trip.
+func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Response, error) {
+	resp, report, err := r.site.origin.Do(ctx, out)
+	r.report = report
+	if err != nil {
+		r.noteFetch(nil)
+		return nil, err
+	}
+	r.edge.inbound(resp, time.Now())
+	return resp, nil
+}
+
+// freshenByHead lets the response to a HEAD renew what is stored for GET, or
+// have it confirmed anew when it shows something else (RFC 9111 §4.3.5).
+func (r *request) freshenByHead() {
+	if r.in.Method != "HEAD" || r.object == nil || r.answered.Status != 200 {
+		return
+	}
+	now := time.Now()
+	came := &cache.Response{Status: 200, Fields: r.answered.Fields, Asked: r.now, Received: now}
+	if cache.Store(now, r.site.rules, &r.ask, came).Action != cache.Keep {
+		return
+	}
+	if fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came); ok {
+		r.edge.store.Refresh(r.key, r.object, fresh)
+	} else {
+		r.edge.store.Purge(r.key)
+	}
+}
+
+// interims passes interim responses on while the origin is being asked, and
+// none that comes later.
+type interims struct {
+	mu      sync.Mutex
+	x       wire.Exchange
+	stopped bool
+}
+
+func (i *interims) inform(status int, f field.Fields) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.stopped && status != 100 {
+		i.x.Inform(status, f) // an error shows again with the final response
+	}
+}
+
+func (i *interims) stop() {
+	i.mu.Lock()
+	i.stopped = true
+	i.mu.Unlock()
+}

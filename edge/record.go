@@ -1,0 +1,136 @@
+package edge
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/http/field"
+	"waypost/trace"
+)
+
+// What the edge notes of a request, when somebody records: edge.lookup,
+// origin.fetch, edge.response. Every string that reaches the record is the
+// record's own: those of a request lie over the connection's buffer.
+
+// noteLookup notes what became of the look into the store. verdict is the
+// edge's word for it.
+func (r *request) noteLookup(verdict string) {
+	r.noted = true
+	if !r.span.On() {
+		return
+	}
+	d := r.verdict.Decision(r.site.rules, &r.ask, r.stored())
+	if r.lookups == 0 {
+		d = r.bypass()
+	}
+	if d != nil {
+		d.Verdict = verdict
+		*d = trace.Decision{Verdict: verdict, Reason: strings.Clone(d.Reason), Clause: d.Clause,
+			Because: strings.Clone(d.Because), Remedy: strings.Clone(d.Remedy)}
+	}
+	r.span.Note(trace.EdgeLookup{
+		Site: r.site.Name, Method: strings.Clone(r.in.Method), URL: r.url(), Key: string(r.key),
+		Age: trace.Millis(r.verdict.Age), Lifetime: trace.Millis(r.verdict.Lifetime),
+	}, d)
+}
+
+// bypass says why the store was not asked at all.
+func (r *request) bypass() *trace.Decision {
+	switch {
+	case r.in.Upgrade != "" && upgradable(r.in.Upgrade):
+		return &trace.Decision{Reason: "the request asks for another protocol on this connection",
+			Clause: "RFC 9110 §7.8", Because: "Upgrade: " + r.in.Upgrade}
+	case r.stateful:
+		return &trace.Decision{Reason: "only the origin can evaluate the request's precondition",
+			Clause: "RFC 9111 §4.3.2", Because: "If-Match or If-Unmodified-Since"}
+	case r.in.Body != nil && (r.in.Method == "GET" || r.in.Method == "HEAD"):
+		return &trace.Decision{Reason: "a request body may change what the origin answers, and is in no key",
+			Clause: "RFC 9110 §9.3.1", Because: r.in.Method + " with a body"}
+	}
+	return &trace.Decision{Reason: "answers to this method are not served from the cache",
+		Clause: "RFC 9111 §3", Because: r.in.Method}
+}
+
+// url is the request's target URI.
+func (r *request) url() string { return r.in.Scheme + "://" + r.in.Authority + r.in.Path }
+
+// noteFetch notes the trip that this request made itself; resp is nil when
+// none came.
+func (r *request) noteFetch(resp *fetch.Response) {
+	if r.fill != nil {
+		r.fill.noteFetch(resp)
+		return
+	}
+	if !r.fetching.On() || r.report == nil {
+		return
+	}
+	var d *trace.Decision
+	if resp != nil {
+		came := &cache.Response{Status: resp.Status, Fields: resp.Fields, Asked: r.now, Received: r.now}
+		d = cache.Store(r.now, r.site.rules, &r.ask, came).Decision(r.site.rules, &r.ask, came)
+		if d == nil || d.Verdict != "pass" && r.lookups > 0 {
+			d = &trace.Decision{Verdict: "pass", Reason: "the request went past the cache"}
+		}
+	}
+	r.fetching.Done(r.report.Fact(), d)
+}
+
+// noteFetch notes the fill's trip and whether what came was stored.
+func (f *fill) noteFetch(resp *fetch.Response) {
+	if !f.span.On() || f.report == nil {
+		return
+	}
+	fact := f.report.Fact()
+	fact.Stored = f.stored
+	var d *trace.Decision
+	if resp != nil {
+		d = f.verdict.Decision(f.site.rules, &f.ask, f.head(resp))
+		switch {
+		case d == nil || f.verdict.Action != cache.Keep || f.stored:
+		case endless(resp):
+			d = &trace.Decision{Verdict: "pass", Reason: "an event stream has no end to be stored"}
+		case variesByUs(resp.Fields):
+			d = &trace.Decision{Verdict: "pass", Reason: "the response varies by a field that proxies write",
+				Because: "Vary: " + resp.Fields.Join("Vary")}
+		}
+	}
+	f.span.Done(fact, d)
+}
+
+// awaitNote lets the fill of this request finish its account before ours, so
+// that the record reads in the order of causes.
+func (r *request) awaitNote() {
+	if r.span.On() && r.fill != nil {
+		<-r.fill.done
+	}
+}
+
+// noteResponse notes what the client got.
+func (r *request) noteResponse() {
+	f := trace.EdgeResponse{Status: r.sent.status, Bytes: r.sent.bytes, Fault: string(r.sent.fault)}
+	if r.sent.status != 0 {
+		f.CacheStatus = strings.Clone(r.out.Get("Cache-Status"))
+		f.ProxyStatus = strings.Clone(r.out.Get("Proxy-Status"))
+	}
+	r.span.Done(f, nil)
+}
+
+// timing is the edge's own times for the client who traces (Server-Timing,
+// W3C): so far, and until the origin's first byte.
+func (r *request) timing() field.Line {
+	mark := r.begin()
+	r.text = append(r.text, "edge;dur="...)
+	r.text = appendMillis(r.text, time.Since(r.now))
+	if r.report != nil && r.report.Trip.FirstByte > 0 {
+		r.text = append(r.text, ", origin;dur="...)
+		r.text = appendMillis(r.text, r.report.Trip.FirstByte)
+	}
+	return field.Line{Name: "Server-Timing", Value: r.value(mark)}
+}
+
+func appendMillis(dst []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(dst, float64(d)/float64(time.Millisecond), 'f', 1, 64)
+}

@@ -1,0 +1,167 @@
+package edge
+
+import (
+	"context"
+	"io"
+
+	"waypost/fault"
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/http/field"
+)
+
+// relayBuffer is what is read from the origin at a time: two TLS records.
+const relayBuffer = 32 << 10
+
+// relay sends the origin's response on as it comes: what has been read is
+// flushed before more is waited for, so that events arrive when they happen.
+func (r *request) relay() stage {
+	resp := r.answered
+	r.invalidate(resp)
+	if r.ranged && resp.Status == 206 && r.in.Method == "GET" && r.lookups > 0 && r.object == nil {
+		r.wholeBehind()
+	}
+	defer r.noteFetch(resp)
+	stop := r.breakOff(resp)
+	defer stop()
+	if err := r.respond(resp.Status, r.fields(resp.Fields, -1), resp.Length); err != nil {
+		return r.lost(err)
+	}
+	if r.in.Method == "HEAD" || resp.FramedBy == "no-body" {
+		return done
+	}
+	return r.copy(resp)
+}
+
+// copy sends the body on.
+func (r *request) copy(resp *fetch.Response) stage {
+	buf := r.edge.buffers.Get().(*[relayBuffer]byte)
+	defer r.edge.buffers.Put(buf)
+	if resp.Length < 0 {
+		r.x.Flush() // the body may be long in coming; a failed write shows again
+	}
+	for {
+		n, err := resp.Body.Read(buf[:])
+		if n > 0 {
+			if err := r.write(buf[:n]); err != nil {
+				return r.lost(err)
+			}
+			if r.sent.bytes != resp.Length {
+				if err := r.x.Flush(); err != nil {
+					return r.lost(err)
+				}
+			}
+		}
+		switch {
+		case err == io.EOF:
+			if resp.Trailers != nil {
+				r.x.Trailers(resp.Trailers())
+			}
+			return done
+		case err != nil && r.drained(resp):
+			return done // an event stream may end anywhere: its client comes back
+		case err != nil:
+			r.sent.fault = fault.Of(err)
+			r.x.Abort()
+			return done
+		}
+	}
+}
+
+// breakOff ends the exchange with the origin when the client leaves. Event
+// streams end, too, when the server is to stop.
+func (r *request) breakOff(resp *fetch.Response) (stop func()) {
+	left := context.AfterFunc(r.x.Context(), func() { resp.Body.Close() })
+	if !endless(resp) || r.x.Conn().Draining == nil {
+		return func() { left() }
+	}
+	over := make(chan struct{})
+	draining := r.x.Conn().Draining
+	go func() {
+		select {
+		case <-draining:
+			resp.Body.Close()
+		case <-over:
+		}
+	}()
+	return func() {
+		left()
+		close(over)
+	}
+}
+
+// drained reports whether the response is an event stream that ended because
+// the server is to stop.
+func (r *request) drained(resp *fetch.Response) bool {
+	if !endless(resp) {
+		return false
+	}
+	select {
+	case <-r.x.Conn().Draining:
+		return r.x.Context().Err() == nil
+	default:
+		return false
+	}
+}
+
+// invalidate drops what the request has made invalid (RFC 9111 §4.4): what
+// is stored for its target, and for the targets that Location and
+// Content-Location name on the same site.
+func (r *request) invalidate(resp *fetch.Response) {
+	in := r.in
+	if !cache.Invalidates(in.Method, resp.Status) {
+		return
+	}
+	r.purge(in.Path)
+	for _, path := range cache.InvalidatesAlso(in.Scheme, in.Authority, in.Path, resp.Fields) {
+		r.purge(path)
+	}
+}
+
+func (r *request) purge(path string) {
+	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, path)
+	r.edge.store.Purge(r.key)
+}
+
+// lost ends a request whose client could not be written to.
+func (r *request) lost(err error) stage {
+	r.sent.fault = fault.Of(err)
+	return done
+}
+
+// respond sends the head and keeps the account.
+func (r *request) respond(status int, f field.Fields, length int64) error {
+	r.sent.status = status
+	return r.x.Respond(status, f, length)
+}
+
+// write sends body bytes and keeps the account.
+func (r *request) write(p []byte) error {
+	n, err := r.x.Write(p)
+	r.sent.bytes += int64(n)
+	return err
+}
+
+// fields are those of a response with what this edge has to say about it.
+// age is the age of a stored response, or -1 for one that comes from the
+// origin. They are valid until the request ends.
+func (r *request) fields(from field.Fields, age int64) field.Fields {
+	out := r.out[:0]
+	for i := range from {
+		if age >= 0 && len(from[i].Name) == len("Age") && field.Is(from[i].Name, "Age") {
+			continue // ours takes its place (RFC 9111 §4)
+		}
+		out = append(out, from[i])
+	}
+	if age >= 0 {
+		out = append(out, field.Line{Name: "Age", Value: r.number(age)})
+	}
+	mark := r.begin()
+	r.text = r.status.append(r.text, r.edge.name)
+	out = append(out, field.Line{Name: "Cache-Status", Value: r.value(mark)})
+	if r.span.On() {
+		out = append(out, r.timing())
+	}
+	r.out = out
+	return out
+}

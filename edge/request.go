@@ -1,0 +1,97 @@
+package edge
+
+import (
+	"net/netip"
+	"time"
+
+	"waypost/edge/store"
+	"waypost/fault"
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/http/field"
+	"waypost/http/wire"
+	"waypost/trace"
+	"waypost/upstream"
+)
+
+// request is one request in its life. It is pooled: what is set by start and
+// after it is forgotten by finish, the buffers stay. It is used by the one
+// goroutine that serves the exchange.
+type request struct {
+	edge *Edge
+	x    wire.Exchange
+	in   *wire.Request
+	ask  cache.Request // what package cache needs to know of in
+	now  time.Time     // when the request came
+	site *site
+
+	// Which fields the request has, found in one pass.
+	ranged      bool // Range
+	conditional bool // If-None-Match, If-Modified-Since: a cache evaluates them
+	stateful    bool // If-Match, If-Unmodified-Since: only the origin can (RFC 9111 §4.3.2)
+
+	// What the stages hand on.
+	entry     *store.Entry
+	object    *store.Object // stored, or being filled
+	reader    *store.Reader // of object, when it was opened early
+	verdict   cache.Verdict
+	fill      *fill
+	join      *store.Joining
+	alone     bool            // ask without company: the company did not suit
+	lookups   int             // into the store
+	joins     int             // fills of others waited for
+	noted     bool            // edge.lookup is in the record
+	fetching  *trace.Span     // of a trip that this request makes itself
+	answered  *fetch.Response // of the origin, to be relayed
+	report    *upstream.Report
+	failure   error // why the origin brought no answer
+	limited   *limitedBody
+	problem   problem // what the edge answers itself
+	status    cacheStatus
+	sent      account // for the record
+	span      *trace.Span
+	untrusted string // traceparent of somebody whom we do not trust
+
+	// Buffers that outlive the request.
+	host []byte       // lower case, without port
+	key  []byte       // of the store
+	text []byte       // values of fields, see text.go
+	out  field.Fields // to be sent
+}
+
+// account is what was sent.
+type account struct {
+	status int
+	bytes  int64
+	cache  string
+	proxy  string
+	fault  fault.Kind
+}
+
+// start takes on an exchange.
+func (r *request) start(x wire.Exchange) {
+	r.x, r.in = x, x.Request()
+	r.now = time.Now()
+	r.ask = cache.Request{Method: r.in.Method, Fields: r.in.Fields}
+}
+
+// finish gives back what the request holds and notes what was sent.
+func (r *request) finish() {
+	if r.reader != nil {
+		r.reader.Close()
+	}
+	if r.fill != nil {
+		r.fill.leave()
+	}
+	if r.answered != nil {
+		r.answered.Body.Close()
+	}
+	if r.span.On() {
+		r.noteResponse()
+	}
+	clear(r.out)
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], out: r.out[:0]}
+}
+
+// client is the address of who asks.
+func (r *request) client() netip.Addr { return r.x.Conn().Remote.Addr() }

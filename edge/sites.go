@@ -1,0 +1,103 @@
+package edge
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"waypost/cdn"
+	"waypost/fault"
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/upstream"
+)
+
+// site is one virtual host with the way to its origin.
+type site struct {
+	cdn.Site
+	origin *upstream.Upstream
+	rules  *cache.Rules
+}
+
+// sites is one state of the configuration. It is immutable.
+type sites struct {
+	all   []*site
+	exact map[string]*site
+	wild  []wildcard // longest suffix first
+}
+
+type wildcard struct {
+	suffix string // with its dot: "*.shop.test" is ".shop.test"; "*" is ""
+	site   *site
+}
+
+// newSites builds the index that match reads. Upstreams of before are taken
+// over where origin and policy are the same.
+func newSites(all []cdn.Site, before *sites, template *fetch.Client) (*sites, error) {
+	s := &sites{exact: make(map[string]*site)}
+	var made []*upstream.Upstream
+	for i := range all {
+		v := &site{Site: all[i]}
+		if v.Policy.MaxBody == 0 {
+			v.Policy.MaxBody = cdn.DefaultPolicy().MaxBody
+		}
+		v.rules = rulesFor(&v.Site)
+		if v.origin = before.upstreamLike(&v.Site); v.origin == nil {
+			origin, err := upstream.New(v.Origin, v.Policy, template)
+			if err != nil {
+				for _, u := range made {
+					u.Close()
+				}
+				return nil, fault.New(fault.ProxyConfigurationError, "site "+v.Name, err)
+			}
+			made = append(made, origin)
+			v.origin = origin
+		}
+		s.add(v)
+	}
+	slices.SortStableFunc(s.wild, func(a, b wildcard) int { return cmp.Compare(len(b.suffix), len(a.suffix)) })
+	return s, nil
+}
+
+// add puts v and its hosts in. The first site that names a host has it, as
+// with cdn.Match.
+func (s *sites) add(v *site) {
+	s.all = append(s.all, v)
+	for _, h := range v.Hosts {
+		if suffix, ok := strings.CutPrefix(h, "*"); ok {
+			s.wild = append(s.wild, wildcard{suffix, v})
+		} else if s.exact[h] == nil {
+			s.exact[h] = v
+		}
+	}
+}
+
+// match returns the site for a host (lower case, without port) as cdn.Match
+// does, without allocation; nil when there is none.
+func (s *sites) match(host []byte) *site {
+	if v := s.exact[string(host)]; v != nil {
+		return v
+	}
+	for _, w := range s.wild {
+		if n := len(host) - len(w.suffix); n > 0 && string(host[n:]) == w.suffix {
+			return w.site
+		}
+	}
+	return nil
+}
+
+// upstreamLike finds the way to an origin with the same settings.
+func (s *sites) upstreamLike(want *cdn.Site) *upstream.Upstream {
+	for _, v := range s.all {
+		if v.Policy == want.Policy && v.Origin.Host == want.Origin.Host &&
+			v.Origin.InsecureSkipVerify == want.Origin.InsecureSkipVerify &&
+			slices.Equal(v.Origin.URLs, want.Origin.URLs) {
+			return v.origin
+		}
+	}
+	return nil
+}
+
+func (s *sites) uses(origin *upstream.Upstream) bool {
+	return slices.ContainsFunc(s.all, func(v *site) bool { return v.origin == origin })
+}

@@ -1,0 +1,79 @@
+package edge
+
+import (
+	"io"
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/upstream"
+)
+
+// store puts the origin's response into the store, where all who wait read
+// it while it comes in, or hands it to the first client when it is not to be
+// shared.
+func (f *fill) store(resp *fetch.Response) {
+	rules, came := f.site.rules, f.head(resp)
+	f.verdict = cache.Store(f.received, rules, &f.ask, came)
+	if f.verdict.Action != cache.Keep || endless(resp) || variesByUs(resp.Fields) {
+		f.handOver(resp)
+		return
+	}
+	o := f.filling.Start(cache.Stored(rules, &f.ask, came), resp.Length, true, f.confirm)
+	if cache.Use(f.received, rules, &cache.Request{Method: "GET"}, &o.Response).Serves() {
+		f.edge.marks.clear(f.key)
+	} else {
+		f.edge.marks.set(f.key, f.received)
+	}
+	h := head{object: o, stored: true}
+	h.reader, _ = o.Reader(0, -1)
+	if !f.offer(h) && h.reader != nil {
+		h.reader.Close()
+	}
+	f.body(resp)
+}
+
+// body reads the response into the object.
+func (f *fill) body(resp *fetch.Response) {
+	defer f.cancel(nil)
+	defer resp.Body.Close()
+	for f.filling.Wanted() {
+		n, err := resp.Body.Read(f.filling.Buffer())
+		if n > 0 {
+			if err := f.filling.Advance(n); err != nil {
+				f.noteFetch(resp)
+				return
+			}
+		}
+		switch {
+		case err == io.EOF:
+			f.stored = f.filling.Commit()
+			f.noteFetch(resp)
+			return
+		case err != nil:
+			f.noteFetch(resp)
+			f.filling.Abort(err)
+			return
+		}
+	}
+	f.noteFetch(resp)
+}
+
+// handOver gives a response that is not stored to the first client; the
+// others ask for themselves, at once now and without waiting next time.
+func (f *fill) handOver(resp *fetch.Response) {
+	f.edge.marks.set(f.key, time.Now())
+	f.filling.Refuse()
+	if f.offer(head{response: resp}) {
+		return // with the response goes the rest: relay.go
+	}
+	resp.Body.Close()
+	f.noteFetch(resp)
+	f.cancel(nil)
+}
+
+// endless reports whether a response is a stream of events: it has no end to
+// wait for, and each client wants its own.
+func endless(resp *fetch.Response) bool {
+	return upstream.IsEventStream(resp.Fields.Get("Content-Type"))
+}

@@ -1,0 +1,137 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"waypost/fault"
+	"waypost/trace"
+)
+
+// TunnelIdle is how long a connection that no longer speaks HTTP may be
+// silent in both directions. WebSocket applications send a ping every minute
+// or so; a pair of dead peers costs us two sockets for this long.
+const TunnelIdle = 5 * time.Minute
+
+// tunnelBuffer is what is carried at a time, per direction.
+const tunnelBuffer = 16 << 10
+
+// tunnel passes on a wish to change the protocol (RFC 9110 §7.8), and, where
+// the origin agrees, carries bytes both ways until both sides have finished.
+func (r *request) tunnel() stage {
+	r.status.fwd = "bypass"
+	if r.span.On() {
+		r.noteLookup("pass")
+	}
+	r.fetching = r.span.Child()
+	// Not the exchange's context: a client that finishes its side of the
+	// tunnel has not left it.
+	ctx, cancel := context.WithCancel(trace.With(r.edge.ctx, r.fetching))
+	defer cancel()
+	asking := context.AfterFunc(r.x.Context(), cancel)
+	out := *r.in
+	out.Fields = r.outbound(r.fetching, forClient)
+	resp, err := r.askOrigin(ctx, &out)
+	if !asking() && err == nil {
+		resp.Body.Close()
+		return r.clientLeft()
+	}
+	switch {
+	case err != nil:
+		r.failure = err
+		return toFail
+	case resp.Upgraded == nil:
+		r.answered = resp
+		return toRelay
+	}
+	defer r.noteFetch(resp)
+	defer resp.Upgraded.Close()
+	r.sent.status = 101
+	client, err := r.x.Upgrade(101, r.fields(resp.Fields, -1))
+	if err != nil {
+		return r.lost(err)
+	}
+	defer client.Close()
+	r.carry(ctx, client, resp.Upgraded)
+	return done
+}
+
+// carry copies both ways. A side that finishes is finished towards the other
+// (half-close); silence for TunnelIdle, or ctx, ends both.
+func (r *request) carry(ctx context.Context, client, origin net.Conn) {
+	cut := context.AfterFunc(ctx, func() {
+		client.Close()
+		origin.Close()
+	})
+	defer cut()
+	var latest atomic.Int64 // when a byte last passed, either way
+	latest.Store(time.Now().UnixNano())
+	up := make(chan struct{})
+	go func() {
+		defer close(up)
+		_, err := haul(origin, client, &latest)
+		r.finishSide(origin, client, err)
+	}()
+	down, err := haul(client, origin, &latest)
+	r.finishSide(client, origin, err)
+	<-up
+	r.sent.bytes = down
+	r.report.Bytes = down
+}
+
+// finishSide ends the sending to one side: politely where the other side
+// finished politely, else by cutting both.
+func (r *request) finishSide(to, from net.Conn, err error) {
+	if err == nil {
+		closeWrite(to)
+		return
+	}
+	to.Close()
+	from.Close()
+}
+
+// haul copies from one side to the other until the end of from, which is no
+// error.
+func haul(to, from net.Conn, latest *atomic.Int64) (n int64, err error) {
+	buf := make([]byte, tunnelBuffer)
+	for {
+		// The other direction may have been busy meanwhile: the silence
+		// counts from the latest byte of both.
+		silent := time.Unix(0, latest.Load()).Add(TunnelIdle)
+		if !time.Now().Before(silent) {
+			return n, fault.New(fault.ConnectionReadTimeout, "tunnel", nil)
+		}
+		from.SetReadDeadline(silent)
+		m, err := from.Read(buf)
+		if m > 0 {
+			latest.Store(time.Now().UnixNano())
+			to.SetWriteDeadline(time.Now().Add(TunnelIdle))
+			w, err := to.Write(buf[:m])
+			n += int64(w)
+			if err != nil {
+				return n, err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			return n, err
+		}
+	}
+}
+
+// closeWrite finishes one direction, or the connection where it has no
+// directions of its own.
+func closeWrite(c net.Conn) {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+		return
+	}
+	c.Close()
+}

@@ -18,19 +18,19 @@ import (
 
 // ask puts one question to the servers of z until one gives a usable reply,
 // and remembers what it says. led is false when another client's identical
-// question brought the reply.
-func (s *search) ask(ctx context.Context, z *cut, name dns.Name, qtype uint16, why *trace.Decision) (rep *reply, led bool, err error) {
+// question brought the reply. No server is asked more than rounds times.
+func (s *search) ask(ctx context.Context, z *cut, name dns.Name, qtype uint16, rounds int, why *trace.Decision) (rep *reply, led bool, err error) {
 	if len(s.path) > 0 {
-		rep, err = s.askServers(ctx, z, name, qtype, why)
+		rep, err = s.askServers(ctx, s.candidates(z, rounds), name, qtype, why)
 		return rep, true, err
 	}
-	key := step{zone: z.zone, name: name, qtype: qtype, forward: z.forward}
+	key := step{zone: z.zone, name: name, qtype: qtype, forward: z.forward, rounds: rounds}
 	if s.tells(z) {
 		key.subnet = s.client
 	}
 	for {
 		rep, led, err = s.r.flights.do(ctx, key, func(ctx context.Context) (*reply, error) {
-			return s.askServers(ctx, z, name, qtype, why)
+			return s.askServers(ctx, s.candidates(z, rounds), name, qtype, why)
 		})
 		var limit *limitError
 		if led || !errors.As(err, &limit) || ctx.Err() != nil {
@@ -101,10 +101,9 @@ func (e *unreachable) silent() bool {
 	return len(e.tries) > 0 && !slices.ContainsFunc(e.tries, func(t try) bool { return !t.silent })
 }
 
-// askServers goes through the servers of z.
-func (s *search) askServers(ctx context.Context, z *cut, name dns.Name, qtype uint16, why *trace.Decision) (*reply, error) {
-	c := s.candidates(z)
-	fail := &unreachable{zone: z.zone}
+// askServers goes through the servers of a zone.
+func (s *search) askServers(ctx context.Context, c *candidates, name dns.Name, qtype uint16, why *trace.Decision) (*reply, error) {
+	fail := &unreachable{zone: c.zone.zone}
 	for sent := 0; sent < maxTries; {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

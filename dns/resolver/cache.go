@@ -166,6 +166,23 @@ func (c *cache) nearest(name dns.Name, now time.Time) *cut {
 	return nil
 }
 
+// glue returns the addresses of a name server that came with the delegation
+// of a zone in which its name is.
+func (c *cache) glue(server dns.Name, now time.Time) []netip.AddrPort {
+	for n := server; n != dns.Root; n = n.Parent() {
+		z, ok := c.cuts.get(question{n, mdns.TypeNS}, now)
+		if !ok {
+			continue
+		}
+		for _, s := range z.servers {
+			if s.name == server && len(s.addrs) > 0 {
+				return s.addrs
+			}
+		}
+	}
+	return nil
+}
+
 // forget drops a delegation whose servers turned out to be of no use.
 func (c *cache) forget(zone dns.Name) { c.cuts.drop(question{zone, mdns.TypeNS}) }
 

@@ -21,6 +21,7 @@ type candidates struct {
 	names   []nameserver // whose addresses are not known yet
 	lookups int          // of names, for this delegation
 	limited bool         // some name was left because of a limit
+	rounds  int          // how often one server may be asked
 }
 
 // candidate is one address.
@@ -28,6 +29,7 @@ type candidate struct {
 	at     netip.AddrPort
 	rounds int  // times asked
 	dead   bool // asking again is of no use
+	spare  bool // glue that the server's own zone does not confirm: for when all else has failed
 }
 
 // pick is what to do next: ask addr, or look up the address of the server
@@ -47,11 +49,11 @@ const unknownCost = 32 * time.Millisecond
 
 // candidates lists the servers of z: those with addresses, and the names of
 // the others.
-func (s *search) candidates(z *cut) *candidates {
-	c := &candidates{zone: z}
+func (s *search) candidates(z *cut, rounds int) *candidates {
+	c := &candidates{zone: z, rounds: rounds}
 	for _, n := range z.servers {
 		for _, a := range n.addrs {
-			c.add(a)
+			c.add(a, false)
 		}
 		if len(n.addrs) == 0 {
 			c.names = append(c.names, n)
@@ -60,22 +62,22 @@ func (s *search) candidates(z *cut) *candidates {
 	return c
 }
 
-func (c *candidates) add(a netip.AddrPort) {
+func (c *candidates) add(a netip.AddrPort, spare bool) {
 	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	if !slices.ContainsFunc(c.addrs, func(o *candidate) bool { return o.at == a }) {
-		c.addrs = append(c.addrs, &candidate{at: a})
+		c.addrs = append(c.addrs, &candidate{at: a, spare: spare})
 	}
 }
 
 // next chooses. Servers that were not asked yet come first, those in good
 // standing before those at rest, and of these the fastest; forwarders come in
 // the order of the configuration. Names are looked up only when the known
-// addresses are used up or at rest, and nothing is asked more than maxRounds
-// times.
+// addresses are used up or at rest, and nothing is asked more often than
+// c.rounds.
 func (c *candidates) next(s *search, now time.Time) (pick, bool) {
 	best := pick{lookup: -1}
 	for _, a := range c.addrs {
-		if a.dead || a.rounds >= maxRounds {
+		if a.dead || a.rounds >= c.rounds {
 			continue
 		}
 		st := s.r.servers.standing(a.at, c.zone.zone, now)
@@ -89,13 +91,16 @@ func (c *candidates) next(s *search, now time.Time) (pick, bool) {
 		}
 		best.of = max(best.of, p.of)
 	}
-	if len(c.names) > 0 && (best.addr == nil || best.addr.rounds > 0 || best.rest != "") {
+	if len(c.names) > 0 && (best.addr == nil || best.addr.rounds > 0 || best.addr.spare || best.rest != "") {
 		return pick{lookup: int(s.r.rand() % uint64(len(c.names)))}, true
 	}
 	return best, best.addr != nil
 }
 
 func (c *candidates) better(p, than pick) bool {
+	if p.addr.spare != than.addr.spare {
+		return than.addr.spare
+	}
 	if p.addr.rounds != than.addr.rounds {
 		return p.addr.rounds < than.addr.rounds
 	}
@@ -144,13 +149,13 @@ func (s *search) locate(ctx context.Context, c *candidates, i int) error {
 		}
 		c.limited = true
 	}
-	if len(found) == 0 {
-		found = n.spare
-	}
 	for _, a := range found {
 		if s.r.usable(a.Addr()) {
-			c.add(a)
+			c.add(a, false)
 		}
+	}
+	for _, a := range slices.Concat(n.spare, s.r.cache.glue(n.name, time.Now())) {
+		c.add(a, true)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type step struct {
 	name    dns.Name
 	qtype   uint16
 	forward bool
+	rounds  int
 	subnet  netip.Prefix // zero unless it may be sent along
 }
 

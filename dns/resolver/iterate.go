@@ -14,7 +14,7 @@ import (
 
 // forward asks servers that walk for us.
 func (s *search) forward(ctx context.Context, fwd *cut, name dns.Name, qtype uint16) (*found, error) {
-	rep, led, err := s.ask(ctx, fwd, name, qtype, nil)
+	rep, led, err := s.ask(ctx, fwd, name, qtype, maxRounds, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +64,14 @@ func (s *search) walk(ctx context.Context, z *cut, name dns.Name, qtype uint16) 
 		if less && s.skip(ask) {
 			continue
 		}
-		rep, led, err := s.ask(ctx, z, ask, atype, lessDecision(z, ask, less))
+		rounds := maxRounds
+		if less {
+			rounds = 1 // the second is better spent on the whole name
+		}
+		rep, led, err := s.ask(ctx, z, ask, atype, rounds, lessDecision(z, ask, less))
 		switch {
 		case err != nil && less && !fatal(err):
-			shown.whole() // RFC 9156 §2.3: some servers only understand the whole name
+			shown.whole() // RFC 9156 §2.3: some servers understand only the whole name
 			continue
 		case err != nil:
 			return nil, err
@@ -92,9 +96,7 @@ func (s *search) walk(ctx context.Context, z *cut, name dns.Name, qtype uint16) 
 // fatal reports whether asking with the whole name cannot help after err.
 func fatal(err error) bool {
 	var limit *limitError
-	var none *unreachable
-	return errors.As(err, &limit) || errors.As(err, &none) && none.silent() ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBusy)
+	return errors.As(err, &limit) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBusy)
 }
 
 // skip reports whether it is known that name is no zone cut, so that the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"waypost/dns"
@@ -127,7 +128,10 @@ func (a *Answer) add(f *found) error {
 		for _, rr := range l.fact.records {
 			rr = mdns.Copy(rr)
 			rr.Header().Ttl = uint32(left / time.Second)
-			a.Records = append(a.Records, rr)
+			// One DNAME may make several aliases of a chain.
+			if rr.Header().Rrtype != mdns.TypeDNAME || !slices.ContainsFunc(a.Records, func(o mdns.RR) bool { return mdns.IsDuplicate(o, rr) }) {
+				a.Records = append(a.Records, rr)
+			}
 		}
 		a.TTL = min(a.TTL, left)
 		a.chain = append(a.chain, l.owner)

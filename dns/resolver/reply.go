@@ -62,7 +62,7 @@ func (d *defect) Error() string { return d.why }
 
 // read decides what m is (RFC 1034 §5.3.3 step 4, RFC 2308 §2).
 func (rd *reader) read(m *mdns.Msg) (*reply, error) {
-	if m.Rcode != mdns.RcodeSuccess && m.Rcode != mdns.RcodeNameError {
+	if m.Rcode != mdns.RcodeSuccess && m.Rcode != mdns.RcodeNameError && m.Rcode != mdns.RcodeYXDomain {
 		return nil, &defect{why: dns.RcodeString(m.Rcode), lame: m.Rcode == mdns.RcodeRefused || m.Rcode == mdns.RcodeNotAuth}
 	}
 	rep := &reply{server: rd.server, aa: m.Authoritative}
@@ -72,6 +72,8 @@ func (rd *reader) read(m *mdns.Msg) (*reply, error) {
 	}
 	switch {
 	case complete:
+	case m.Rcode == mdns.RcodeYXDomain:
+		return nil, &defect{why: "YXDOMAIN without the DNAME that makes a name too long"}
 	case rep.target != "": // the chain left the server's reach
 	case m.Rcode == mdns.RcodeNameError:
 		rd.negative(m, rep, end, mdns.RcodeNameError)
@@ -106,6 +108,12 @@ func (rd *reader) chain(m *mdns.Msg, rep *reply) (at dns.Name, complete bool, er
 			return at, false, nil
 		}
 		taken += len(alias)
+		if target == "" && alias[0].Header().Rrtype == mdns.TypeDNAME {
+			f := rd.fact(m, alias) // RFC 6672 §2.2: the name that the DNAME makes is too long
+			f.rcode = mdns.RcodeYXDomain
+			rep.parts = append(rep.parts, part{at, rd.qtype, f})
+			return at, true, nil
+		}
 		if target == "" {
 			return at, false, &defect{why: "an alias to a malformed name"}
 		}
@@ -139,13 +147,9 @@ func (rd *reader) alias(m *mdns.Msg, name dns.Name) (records []mdns.RR, target d
 		if owner == "" || owner == name || !name.Under(owner) || !rd.forward && !owner.Under(rd.zone) {
 			continue
 		}
-		to := nameOf(d.Target)
-		if to == "" {
-			return nil, ""
-		}
-		whole := name[:len(name)-len(owner)] + to
+		whole := name[:len(name)-len(owner)] + nameOf(d.Target)
 		if !whole.Valid() {
-			return []mdns.RR{d}, "" // RFC 6672 §2.2: the new name is too long
+			return []mdns.RR{d}, ""
 		}
 		hdr := mdns.RR_Header{Name: name.String(), Rrtype: mdns.TypeCNAME, Class: mdns.ClassINET, Ttl: d.Hdr.Ttl}
 		return []mdns.RR{d, &mdns.CNAME{Hdr: hdr, Target: whole.String()}}, whole

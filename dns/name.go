@@ -242,6 +242,16 @@ func (n Name) String() string {
 	return b.String()
 }
 
+// Text is String without the final dot, as people and records write names;
+// the root stays ".".
+func (n Name) Text() string {
+	s := n.String()
+	if n == Root {
+		return s
+	}
+	return s[:max(len(s)-1, 0)]
+}
+
 // special reports the characters that mean something in a zone file.
 func special(c byte) bool {
 	switch c {

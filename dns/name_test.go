@@ -48,6 +48,9 @@ func TestParseName(t *testing.T) {
 		if got := n.String(); got != tt.out {
 			t.Errorf("ParseName(%q).String() = %q, want %q", tt.in, got, tt.out)
 		}
+		if got := n.Text(); n != Root && got+"." != tt.out || n == Root && got != "." {
+			t.Errorf("ParseName(%q).Text() = %q", tt.in, got)
+		}
 		if !n.Valid() {
 			t.Errorf("ParseName(%q) is not valid", tt.in)
 		}
@@ -118,6 +121,9 @@ func TestNameRelations(t *testing.T) {
 		if _, ok := Root.Prepend(bad); ok {
 			t.Errorf("Prepend(%q) is fine", bad)
 		}
+	}
+	if Name("").Text() != "" || Name("").String() != "" {
+		t.Error("the zero value has a text")
 	}
 	for _, bad := range []Name{"", "\x03ww", "\x01A\x00", "\x01a", "\x01a\x00\x00", "\x40" + Name(strings.Repeat("a", 64)) + "\x00"} {
 		if bad.Valid() {

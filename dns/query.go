@@ -192,6 +192,9 @@ func (q *Query) MaxSize() int {
 	return min(max(int(q.EDNS.Size), MinUDP), MaxUDP)
 }
 
+// Under reports whether the name asked for is zone or a name below it.
+func (q *Query) Under(zone Name) bool { return under(q.Name, zone) }
+
 // Question returns the question in the terms of the slow path.
 func (q *Query) Question() mdns.Question {
 	return mdns.Question{Name: Name(q.Name).String(), Qtype: q.Type, Qclass: q.Class}

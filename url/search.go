@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// terms sends text to the search engine.
+// terms sends text to the search engine. The clause is set when that fails, too.
 func (t Typed) terms(text, search string, g guess) (Typed, error) {
+	t.Clause = g.clause
 	text = strings.TrimSpace(strings.TrimPrefix(text, "?"))
 	shown := excerpt(t.Shown)
 	switch from, to := secret(text); {
@@ -23,7 +24,6 @@ func (t Typed) terms(text, search string, g guess) (Typed, error) {
 	}
 	t.URL, t.Search = u, true
 	t.Reason = fmt.Sprintf("no URL, because %s; searched for at %s", g.reason, u.Hostname())
-	t.Clause = g.clause
 	t.Changes = []string{"put into the search engine's URL as terms"}
 	return t, nil
 }

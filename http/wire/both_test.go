@@ -16,7 +16,7 @@ import (
 
 // These tests have one body that is run for each protocol.
 
-var protocols = []string{"http/1.1"}
+var protocols = []string{"http/1.1", "h2"}
 
 // both runs a test with a server and a client of each protocol, in a bubble.
 func both(t *testing.T, h HandlerFunc, test func(t *testing.T, dial func() Client)) {

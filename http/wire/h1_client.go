@@ -297,19 +297,12 @@ func contextFault(ctx context.Context, op string, timeout fault.Kind) error {
 
 // appendRequest appends the head of r, with the framing of its body.
 func appendRequest(dst []byte, r *Request) ([]byte, error) {
+	if err := checkRequestToSend(r); err != nil {
+		return dst, err
+	}
 	target := r.Path
 	if r.Method == "CONNECT" {
 		target = r.Authority
-	}
-	switch {
-	case !validToken(r.Method):
-		return dst, fmt.Errorf("send request: invalid method %s", quote(r.Method))
-	case !validTarget(target):
-		return dst, fmt.Errorf("send request: invalid target %s", quote(target))
-	case !validAuthority(r.Authority):
-		return dst, fmt.Errorf("send request: invalid authority %s", quote(r.Authority))
-	case !validValue(r.Upgrade):
-		return dst, fmt.Errorf("send request: invalid upgrade %s", quote(r.Upgrade))
 	}
 	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
@@ -322,15 +315,12 @@ func appendRequest(dst []byte, r *Request) ([]byte, error) {
 		if connectionField(l.Name) || field.Is(l.Name, "Host") {
 			continue
 		}
-		if err := checkField(l); err != nil {
-			return dst, err
-		}
 		dst = appendField(dst, l.Name, l.Value)
 	}
 	switch {
 	case r.Body != nil && r.Length < 0:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	case r.Body != nil || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH":
+	case r.Body != nil || announcesNoBody(r.Method):
 		dst = append(dst, "Content-Length: "...) // RFC 9110 §8.6: also when it is 0
 		dst = strconv.AppendInt(dst, max(r.Length, 0), 10)
 		dst = append(dst, "\r\n"...)

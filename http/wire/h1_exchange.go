@@ -331,7 +331,7 @@ func (x *h1Exchange) finish() (again bool) {
 	}
 	if x.body != nil && !x.body.finish() || x.last {
 		if x.body != nil || len(x.in.pending()) > 0 {
-			x.c.linger(x.in.buf)
+			linger(x.c.conn, x.c.under, x.in.buf)
 		}
 		return false
 	}

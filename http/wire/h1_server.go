@@ -175,7 +175,7 @@ func (x *h1Exchange) refuse(bad *refusal) headEnd {
 	x.req.Method = "GET" // nothing of the head is to be trusted
 	x.last = true
 	if x.answer(bad.status, bad.reason) == nil && x.Flush() == nil {
-		x.c.linger(x.in.buf)
+		linger(x.c.conn, x.c.under, x.in.buf)
 	}
 	return headEnds
 }

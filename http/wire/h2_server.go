@@ -1,7 +1,256 @@
 package wire
 
-type h2Server struct{}
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
 
-func (c *serverConn) serveH2(read []byte) {}
+	"golang.org/x/net/http2"
 
-func (h *h2Server) goAway() {}
+	"waypost/fault"
+	"waypost/http/field"
+)
+
+// h2Server is the server's end of an HTTP/2 connection.
+type h2Server struct {
+	*h2Conn
+	c *serverConn
+
+	// Under the connection's mutex:
+	running   int // handlers that have not returned, those of reset streams included
+	goingAway bool
+	idleSince time.Time // since when no stream is open
+	idleTimer *time.Timer
+	idleArmed bool
+	exchanges int
+}
+
+// serveH2 answers the streams of a connection until it ends. What has been
+// read of it already comes first.
+func (c *serverConn) serveH2(read []byte) {
+	c.state.Store(connActive)
+	src := io.Reader(c.conn)
+	if len(read) > 0 {
+		src = io.MultiReader(bytes.NewReader(read), c.conn)
+	}
+	h := &h2Server{h2Conn: newH2Conn(c.conn, c.under, src, &c.srv.limits), c: c}
+	h.side = h
+	if !h.preface() {
+		return
+	}
+	h.greet(
+		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(h.limits.StreamsPerConn)},
+		http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1},
+	)
+	c.h2.Store(h)
+	if c.srv.stopping.Load() {
+		h.goAway()
+	}
+	h.startIdling()
+	h.ends(h.h2Conn.read())
+}
+
+// preface reads the client's preface (RFC 9113 §3.4).
+func (h *h2Server) preface() bool {
+	if d := h.limits.HeaderTimeout; d > 0 {
+		h.under.readBy(time.Now().Add(d))
+	}
+	var got [len(http2Preface)]byte
+	if _, err := io.ReadFull(h.in, got[:]); err != nil {
+		return false
+	}
+	h.under.readBy(time.Time{})
+	if string(got[:]) != http2Preface {
+		h.refused(0, "no HTTP/2 preface")
+		h.breakOff(&h2Broken{http2.ErrCodeProtocol, "no HTTP/2 preface"})
+		return false
+	}
+	return true
+}
+
+func (h *h2Server) refused(status int, reason string) {
+	h.c.srv.refused(BadRequest{Remote: h.c.info.Remote, Proto: HTTP2, Status: status, Reason: reason})
+}
+
+// ends ends the connection for the reason that reading it gave, and waits
+// until the handlers have returned: their connection must not be forgotten
+// before.
+func (h *h2Server) ends(err error) {
+	var b *h2Broken
+	switch {
+	case errors.As(err, &b):
+		h.refused(0, b.Error())
+		h.breakOff(b)
+	case errors.Is(err, errInterrupted): // by leaveIfDone
+		h.under.resume()
+		linger(h.conn, h.under, make([]byte, h2InputSize))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.die(fault.New(fault.ConnectionTerminated, "client left", err))
+	if h.idleTimer != nil {
+		h.idleTimer.Stop()
+	}
+	for h.running > 0 {
+		h.room.Wait()
+	}
+}
+
+// headers opens a stream or ends one with trailers.
+func (h *h2Server) headers(id uint32, endStream bool) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.streams[id]; s != nil {
+		return h.trailer(s)
+	}
+	switch ours, known := h.closed.find(id); {
+	case id%2 == 0:
+		return broken(http2.ErrCodeProtocol, "HEADERS on stream %d, which is not the client's to open", id)
+	case ours:
+		return h.floods.control() // it was under way
+	case known:
+		return broken(http2.ErrCodeStreamClosed, "HEADERS on stream %d, which is closed", id)
+	case id <= h.lastPeer:
+		return broken(http2.ErrCodeProtocol, "stream %d opened after stream %d", id, h.lastPeer)
+	}
+	if h.goingAway {
+		return h.floods.control() // RFC 9113 §6.8: it has been told that we do not look
+	}
+	h.lastPeer = id
+	if len(h.streams) >= h.limits.StreamsPerConn || h.running >= h.limits.StreamsPerConn {
+		if h.peer.acked && len(h.streams) >= h.limits.StreamsPerConn {
+			return resets(id, http2.ErrCodeProtocol, "more than %d streams", h.limits.StreamsPerConn)
+		}
+		return resets(id, http2.ErrCodeRefusedStream, "more than %d streams", h.limits.StreamsPerConn)
+	}
+	malformed, bad := h.block.checkRequest(h.c.srv.scheme)
+	if malformed == "" && endStream && h.block.length > 0 {
+		malformed = "no DATA with a Content-Length above 0"
+	}
+	if malformed != "" {
+		h.refused(0, malformed)
+		return resets(id, http2.ErrCodeProtocol, "malformed request: %s", malformed)
+	}
+	h.open(id, bad)
+	return nil
+}
+
+// open starts the exchange of a new stream, or answers it with a refusal.
+func (h *h2Server) open(id uint32, bad *refusal) {
+	x, ok := h.c.srv.streams.Get().(*h2Exchange)
+	if !ok {
+		x = &h2Exchange{}
+	}
+	x.begin(h, id)
+	h.running++
+	h.exchanges++
+	if bad != nil {
+		h.refused(bad.status, bad.reason)
+		go x.refuse(bad)
+		return
+	}
+	go x.run()
+}
+
+// trailer ends a request with a trailer section (RFC 9113 §8.1).
+func (h *h2Server) trailer(s *h2Stream) error {
+	if s.remoteEnded {
+		return resets(s.id, http2.ErrCodeStreamClosed, "HEADERS after END_STREAM")
+	}
+	if what := h.block.checkTrailers(); what != "" {
+		return resets(s.id, http2.ErrCodeProtocol, "%s", what)
+	}
+	s.trailers = append(field.Fields(nil), h.block.fields...)
+	return s.remoteEnd()
+}
+
+// goneAway needs no act: a client that opens no more streams closes the
+// connection when it has what it wants.
+func (h *h2Server) goneAway(*http2.GoAwayFrame) {}
+
+func (h *h2Server) settled() {}
+
+// goAway asks the client to open no more streams; the connection ends with
+// the last of those that are open (RFC 9113 §6.8).
+func (h *h2Server) goAway() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leave()
+}
+
+func (h *h2Server) leave() {
+	if h.goingAway || h.err != nil {
+		return
+	}
+	h.goingAway = true
+	_ = h.fr.WriteGoAway(h.lastPeer, http2.ErrCodeNo, nil)
+	h.kick()
+	h.leaveIfDone()
+}
+
+// leaveIfDone makes the reading goroutine end when nothing is left to do.
+func (h *h2Server) leaveIfDone() {
+	if h.goingAway && len(h.streams) == 0 {
+		go func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.flush()
+			h.under.interrupt()
+		}()
+	}
+}
+
+// streamGone begins the idle time when no stream is left.
+func (h *h2Server) streamGone() {
+	if len(h.streams) > 0 || h.err != nil {
+		return
+	}
+	h.leaveIfDone()
+	h.idleSince = time.Now()
+	if !h.idleArmed && !h.goingAway && h.limits.IdleTimeout > 0 {
+		h.armIdle(h.limits.IdleTimeout)
+	}
+}
+
+func (h *h2Server) startIdling() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streamGone()
+}
+
+// armIdle sets the timer that ends an idle connection. It is left running
+// when a stream is opened and finds out itself that it was too early.
+func (h *h2Server) armIdle(d time.Duration) {
+	h.idleArmed = true
+	if h.idleTimer == nil {
+		h.idleTimer = time.AfterFunc(d, h.idleCheck)
+	} else {
+		h.idleTimer.Reset(d)
+	}
+}
+
+func (h *h2Server) idleCheck() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.idleArmed = false
+	if len(h.streams) > 0 || h.err != nil {
+		return
+	}
+	if rest := h.limits.IdleTimeout - time.Since(h.idleSince); rest > 0 {
+		h.armIdle(rest)
+		return
+	}
+	h.leave()
+}
+
+// leaveIfIdle makes room for another connection.
+func (h *h2Server) leaveIfIdle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.streams) > 0 || h.running > 0 {
+		return false
+	}
+	h.leave()
+	return true
+}

@@ -91,6 +91,9 @@ func (c *serverConn) handshake() bool {
 
 // closeIfIdle closes a connection on which no request has begun.
 func (c *serverConn) closeIfIdle() bool {
+	if h2 := c.h2.Load(); h2 != nil {
+		return h2.leaveIfIdle()
+	}
 	if !c.state.CompareAndSwap(connIdle, connClosed) {
 		return false
 	}
@@ -122,17 +125,17 @@ const (
 	lingerBytes = 256 << 10
 )
 
-// linger ends the sending side and throws away what the client still sends.
-func (c *serverConn) linger(buf []byte) {
-	if t, ok := c.conn.(*tls.Conn); ok {
+// linger ends the sending side and throws away what the peer still sends.
+func linger(conn net.Conn, under *transport, buf []byte) {
+	if t, ok := conn.(*tls.Conn); ok {
 		_ = t.CloseWrite()
 	}
-	if c.under.CloseWrite() != nil {
+	if under.CloseWrite() != nil {
 		return
 	}
-	c.under.readBy(time.Now().Add(lingerTime))
+	under.readBy(time.Now().Add(lingerTime))
 	for n := 0; n < lingerBytes; {
-		m, err := c.under.Read(buf)
+		m, err := under.Read(buf)
 		if n += m; err != nil {
 			return
 		}

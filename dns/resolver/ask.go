@@ -200,7 +200,7 @@ func (s *search) exchange(ctx context.Context, z *cut, a *candidate, name dns.Na
 	span := s.span.Child()
 	subnet := s.sentSubnet(a.at)
 	if !s.r.servers.plain(a.at) {
-		m.SetEdns0(udpSize, false)
+		m.SetEdns0(dns.MaxUDP, false)
 		if span.On() && s.r.peer(a.at.Addr()) {
 			dns.SetTrace(m, span.Context())
 		}

@@ -6,7 +6,9 @@ import "net/netip"
 // IPv6, with port 53. Source: IANA's root hints file (named.root, published
 // at https://www.internic.net/domain/named.root). An address changes about
 // once in several years, and the old one is served on for a time; any one
-// that still answers is enough to begin with (RFC 9609 §2).
+// that still answers is enough to begin with. We deviate from RFC 9609 §3:
+// the hints are used as they stand, without asking the root for its servers
+// first.
 func RootHints() []netip.AddrPort {
 	hints := make([]netip.AddrPort, 0, 2*len(roots))
 	for _, r := range roots {

@@ -98,15 +98,6 @@ const (
 	// maxFlights bounds the steps under way at once, one goroutine each;
 	// more questions get SERVFAIL.
 	maxFlights = 4096
-)
-
-// Sizes of messages.
-const (
-	// udpSize is what fits through any path without fragments (DNS flag day
-	// 2020; RFC 9715 §3.1).
-	udpSize = 1232
-	// minUDPSize is what a client takes that says nothing (RFC 1035 §4.2.1).
-	minUDPSize = 512
 	// maxPacked is the largest answer kept in packed form; a longer one is
 	// rare and goes over TCP anyway.
 	maxPacked = 4096

@@ -89,9 +89,10 @@ func addrOf(rr mdns.RR) (netip.Addr, bool) {
 // delegation to this machine would make a resolver ask itself or a neighbour
 // process; it counts only where the roots are here too.
 func (r *Resolver) usable(a netip.Addr) bool {
-	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && (r.local || !a.IsLoopback()) &&
-		!(a.Is4() && a.As4() == [4]byte{255, 255, 255, 255})
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && (r.local || !a.IsLoopback()) && a != broadcast
 }
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // localCut is the delegation that a local zone makes. The zone's glue is
 // believed as far as it goes: it comes from the configuration.

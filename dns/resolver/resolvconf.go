@@ -51,8 +51,8 @@ func SystemServers(path string) (System, error) {
 	if err != nil {
 		return System{}, fmt.Errorf("read the system's name servers: %w", err)
 	}
-	defer f.Close()
-	return ParseResolvConf(f, path)
+	sys, err := ParseResolvConf(f, path)
+	return sys, errors.Join(err, f.Close())
 }
 
 // ParseResolvConf reads the form of /etc/resolv.conf. A line that makes no

@@ -15,8 +15,9 @@
 // a zone's servers and tries the next; reply.go decides what of a message may
 // be believed. Every bound on work and memory is in limits.go.
 //
-// test. is an ordinary name here: RFC 6761 §6.2 lets a resolver treat it as
-// such, and the demonstrations live in it. What is special is in special.go.
+// test. is an ordinary name here, because the demonstrations live in it. We
+// deviate: RFC 6761 §6.2 asks a resolver to deny it unless told otherwise.
+// What is special is in special.go.
 //
 // Nothing is validated by DNSSEC. AD is never set and CD only copied.
 package resolver

@@ -126,8 +126,8 @@ func readScenario(file string) (*scenario, error) {
 	defer f.Close()
 	sc := &scenario{config: map[string]string{}}
 	lines := bufio.NewScanner(f)
-	var entry *rplEntry
-	section, config, inRange := "", true, false
+	p := &rplParser{scenario: sc}
+	config := true
 	for lines.Scan() {
 		text := lines.Text()
 		if i := strings.IndexByte(text, ';'); i >= 0 && !strings.Contains(text[:i], `"`) {
@@ -146,70 +146,86 @@ func readScenario(file string) (*scenario, error) {
 			}
 			continue
 		}
-		switch w[0] {
-		case "RANGE_BEGIN":
-			from, _ := strconv.Atoi(w[1])
-			to, _ := strconv.Atoi(w[2])
-			sc.ranges = append(sc.ranges, rplRange{from: from, to: to})
-			inRange = true
-			for _, text := range w[3:] {
-				a, err := netip.ParseAddr(text)
-				if err != nil {
-					return nil, fmt.Errorf("has an address that is none")
-				}
-				r := &sc.ranges[len(sc.ranges)-1]
-				r.addrs = append(r.addrs, a)
-			}
-		case "RANGE_END":
-			inRange = false
-		case "ADDRESS":
-			a, err := netip.ParseAddr(w[1])
-			if err != nil {
-				return nil, fmt.Errorf("has an address that is none")
-			}
-			r := &sc.ranges[len(sc.ranges)-1]
-			r.addrs = append(r.addrs, a)
-		case "STEP":
-			id, _ := strconv.Atoi(w[1])
-			s := rplStep{id: id, kind: w[2]}
-			if s.kind == "TIME_PASSES" {
-				n, _ := strconv.Atoi(w[4])
-				s.pause = time.Duration(n) * time.Second
-			}
-			if s.kind == "REPLY" || s.kind == "CHECK_OUT_QUERY" {
-				return nil, fmt.Errorf("prescribes the resolver's own queries, one by one")
-			}
-			sc.steps = append(sc.steps, s)
-		case "ENTRY_BEGIN":
-			entry, section = &rplEntry{msg: new(mdns.Msg)}, ""
-		case "ENTRY_END":
-			if n := len(sc.steps); !inRange {
-				sc.steps[n-1].entry = *entry
-			} else {
-				r := &sc.ranges[len(sc.ranges)-1]
-				r.entries = append(r.entries, *entry)
-			}
-			entry = nil
-		case "MATCH":
-			entry.match = append(entry.match, w[1:]...)
-		case "ADJUST":
-			entry.adjust = append(entry.adjust, w[1:]...)
-		case "REPLY":
-			entry.reply = append(entry.reply, w[1:]...)
-		case "SECTION":
-			section = w[1]
-		case "RAW":
-			return nil, fmt.Errorf("sends raw bytes")
-		case "SCENARIO_BEGIN", "SCENARIO_END":
-		default:
-			if entry != nil {
-				if err := entry.record(section, w); err != nil {
-					return nil, err
-				}
-			}
+		if err := p.line(w); err != nil {
+			return nil, err
 		}
 	}
 	return sc, lines.Err()
+}
+
+// rplParser is a scenario being read.
+type rplParser struct {
+	*scenario
+	entry   *rplEntry
+	section string
+	inRange bool
+}
+
+// line takes one line after the configuration, split at white space.
+func (p *rplParser) line(w []string) error {
+	switch w[0] {
+	case "RANGE_BEGIN":
+		from, _ := strconv.Atoi(w[1])
+		to, _ := strconv.Atoi(w[2])
+		p.ranges = append(p.ranges, rplRange{from: from, to: to})
+		p.inRange = true
+		for _, text := range w[3:] {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return fmt.Errorf("has an address that is none")
+			}
+			r := &p.ranges[len(p.ranges)-1]
+			r.addrs = append(r.addrs, a)
+		}
+	case "RANGE_END":
+		p.inRange = false
+	case "ADDRESS":
+		a, err := netip.ParseAddr(w[1])
+		if err != nil {
+			return fmt.Errorf("has an address that is none")
+		}
+		r := &p.ranges[len(p.ranges)-1]
+		r.addrs = append(r.addrs, a)
+	case "STEP":
+		id, _ := strconv.Atoi(w[1])
+		s := rplStep{id: id, kind: w[2]}
+		if s.kind == "TIME_PASSES" {
+			n, _ := strconv.Atoi(w[4])
+			s.pause = time.Duration(n) * time.Second
+		}
+		if s.kind == "REPLY" || s.kind == "CHECK_OUT_QUERY" {
+			return fmt.Errorf("prescribes the resolver's own queries, one by one")
+		}
+		p.steps = append(p.steps, s)
+	case "ENTRY_BEGIN":
+		p.entry, p.section = &rplEntry{msg: new(mdns.Msg)}, ""
+	case "ENTRY_END":
+		if n := len(p.steps); !p.inRange {
+			p.steps[n-1].entry = *p.entry
+		} else {
+			r := &p.ranges[len(p.ranges)-1]
+			r.entries = append(r.entries, *p.entry)
+		}
+		p.entry = nil
+	case "MATCH":
+		p.entry.match = append(p.entry.match, w[1:]...)
+	case "ADJUST":
+		p.entry.adjust = append(p.entry.adjust, w[1:]...)
+	case "REPLY":
+		p.entry.reply = append(p.entry.reply, w[1:]...)
+	case "SECTION":
+		p.section = w[1]
+	case "RAW":
+		return fmt.Errorf("sends raw bytes")
+	case "SCENARIO_BEGIN", "SCENARIO_END":
+	default:
+		if p.entry != nil {
+			if err := p.entry.record(p.section, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // record adds one line of a section.
@@ -377,7 +393,7 @@ func (e *rplEntry) fits(q *mdns.Msg, from netip.AddrPort) bool {
 }
 
 // differs compares the answer given to a client; "" is no difference. Our
-// answers carry no more than they must (RFC 6895 has no say): where the
+// answers carry no more than they must: where the
 // answer section is not empty, the two sections after it are not compared, and
 // where it is empty only the SOA.
 func (e *rplEntry) differs(m *mdns.Msg) string {

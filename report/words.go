@@ -13,6 +13,8 @@ func words(f trace.Fact) string {
 	switch f := f.(type) {
 	case trace.URLParsed:
 		return urlParsed(f)
+	case trace.PolicyDecision:
+		return join(" → ", f.Policy+" for "+f.URL, f.To)
 	case trace.CacheDecision:
 		return join(" · ", f.Store+" for "+f.URL, ages(f.Age, f.Lifetime))
 	case trace.DNSQuery:
@@ -82,7 +84,7 @@ func dnsAnswer(f trace.DNSAnswer) string {
 	if f.Truncated {
 		truncated = "truncated over UDP, then TCP"
 	}
-	return join(" · ", fmt.Sprintf("%s %s: %s", f.Name, f.Type, what), prefixed("from ", f.Server), authority, fmt.Sprintf("ttl %d s", f.TTL), truncated)
+	return join(" · ", fmt.Sprintf("%s %s: %s", f.Name, f.Type, what), prefixed("from ", f.Server), authority, fmt.Sprintf("ttl %d s", f.TTL), truncated, failure(f.Fault, f.Error))
 }
 
 func tcpConnect(f trace.TCPConnect) string {

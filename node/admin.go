@@ -1,0 +1,78 @@
+package node
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"strings"
+
+	"waypost/http/field"
+	"waypost/http/wire"
+	"waypost/trace"
+)
+
+// Account is what a node's flight recorder holds of one journey, as GET
+// /trace/ID of the admin listener gives it in JSON.
+type Account struct {
+	Events []trace.Event `json:"events"`
+	Missed int           `json:"missed,omitempty"` // events that did not fit
+}
+
+// admin makes the listener for the node's owner. Every request needs the
+// token.
+func (n *Node) admin() (role, error) {
+	c := n.config.Admin
+	s := &wire.Server{Handler: wire.HandlerFunc(n.serveAdmin)}
+	return role{listen: func(ctx context.Context) ([]func(context.Context) error, error) {
+		return n.listenHTTP(ctx, "admin", c.Listen, s)
+	}}, nil
+}
+
+func (n *Node) serveAdmin(x wire.Exchange) {
+	r := x.Request()
+	id, isTrace := strings.CutPrefix(r.Path, "/trace/")
+	switch {
+	case !authorized(r.Fields.Get("Authorization"), n.config.Admin.Token):
+		reply(x, 401, field.Fields{{Name: "WWW-Authenticate", Value: `Bearer realm="waypost"`}}, "the admin listener wants Authorization: Bearer with the token of admin.token_file\n")
+	case !isTrace:
+		reply(x, 404, nil, "there is /trace/ID, with a trace id of 32 hexadecimal digits\n")
+	case r.Method != "GET":
+		reply(x, 405, field.Fields{{Name: "Allow", Value: "GET"}}, "the flight recorder is read with GET\n")
+	default:
+		n.serveTrace(x, id)
+	}
+}
+
+func (n *Node) serveTrace(x wire.Exchange, text string) {
+	id, ok := trace.ParseID(text)
+	if !ok {
+		reply(x, 400, nil, "a trace id has 32 lower-case hexadecimal digits\n")
+		return
+	}
+	events, missed := n.options.Recorder.Events(id)
+	if events == nil {
+		events = []trace.Event{}
+	}
+	body, err := json.Marshal(Account{Events: events, Missed: missed})
+	if err != nil {
+		reply(x, 500, nil, err.Error()+"\n")
+		return
+	}
+	fields := field.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Cache-Control", Value: "no-store"}}
+	if x.Respond(200, fields, int64(len(body))) == nil {
+		_, _ = x.Write(body) // the owner may have left
+	}
+}
+
+func reply(x wire.Exchange, status int, fields field.Fields, text string) {
+	fields.Add("Content-Type", "text/plain; charset=utf-8")
+	if x.Respond(status, fields, int64(len(text))) == nil {
+		_, _ = x.Write([]byte(text)) // the client may have left
+	}
+}
+
+// authorized compares in a time that does not tell how much was right.
+func authorized(got, token string) bool {
+	sent, ok := strings.CutPrefix(got, "Bearer ")
+	return ok && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
+}

@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"waypost/edge"
+	"waypost/edge/store"
+	"waypost/fetch"
+	"waypost/http/wire"
+	"waypost/tls/cert"
+)
+
+// edge makes the cache server, with a resolver of its own for the origins'
+// names.
+func (n *Node) edge() (role, error) {
+	c := n.config.Edge
+	names, err := n.stub(c.Resolvers, c.Hosts, c.HostsFile)
+	if err != nil {
+		return role{}, err
+	}
+	roots, err := originRoots(c.OriginCA)
+	if err != nil {
+		return role{}, err
+	}
+	tlsConfig, err := serverTLS(c.Certificates)
+	if err != nil {
+		return role{}, err
+	}
+	e, err := edge.New(edge.Config{
+		Name:       c.Name,
+		Sites:      c.Sites,
+		Store:      store.NewMemory(c.Memory),
+		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots},
+		Station:    n.station("edge " + c.Name),
+		TrustTrace: n.config.Trust,
+	})
+	if err != nil {
+		return role{}, err
+	}
+	return role{
+		listen: func(ctx context.Context) ([]func(context.Context) error, error) {
+			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e})
+			if err != nil {
+				return plain, err
+			}
+			secure, err := n.listenHTTP(ctx, "edge", c.HTTPS, &wire.Server{Handler: e, TLS: tlsConfig})
+			return append(plain, secure...), err
+		},
+		close: e.Close,
+	}, nil
+}
+
+// serverTLS chooses among certificates by the name that the client asks for;
+// nil without certificates.
+func serverTLS(certificates []Certificate) (*tls.Config, error) {
+	if len(certificates) == 0 {
+		return nil, nil
+	}
+	var all []tls.Certificate
+	for _, c := range certificates {
+		one, err := cert.FromPEM(cert.Text{Name: c.CertFile, PEM: c.Cert}, cert.Text{Name: c.KeyFile, PEM: c.Key})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	set, err := cert.NewSet(all...)
+	if err != nil {
+		return nil, err
+	}
+	return set.Config(), nil
+}
+
+// originRoots are the system's authorities and those of the configuration;
+// nil means the system's alone.
+func originRoots(pem []byte) (*x509.CertPool, error) {
+	if pem == nil {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("the system's certificate authorities: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("origin_ca: no certificate in the file")
+	}
+	return pool, nil
+}

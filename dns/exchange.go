@@ -27,7 +27,8 @@ const (
 	maxAnswer = 4096
 	// maxStrangers is how many packets that answer something else are read
 	// in one try. Each is a chance to guess the id (RFC 5452 §4); an honest
-	// path has none.
+	// path has none. After so many the question goes over TCP, where nobody
+	// can guess along.
 	maxStrangers = 64
 )
 
@@ -66,8 +67,9 @@ type exchange struct {
 //
 // Each try over UDP has a random id and a new socket, hence a new source port
 // (RFC 5452 §9.2). Packets from other addresses, with another id or another
-// question are ignored until the time is up (RFC 5452 §9.1). An answer with
-// TC is asked for again over TCP (RFC 7766 §5).
+// question are ignored until the time is up (RFC 5452 §9.1), or until there
+// are so many that somebody must be guessing. Then, and after an answer with TC
+// (RFC 7766 §5), the question is asked over TCP.
 //
 // The error is a fault of kind dns_timeout or dns_error that begins with the
 // server's address. Exchange notes nothing in the record: dns.query belongs to
@@ -123,6 +125,8 @@ func (x *exchange) run(ctx context.Context) (*mdns.Msg, error) {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && x.info.Tries < x.options.Tries:
 			continue
+		case errors.Is(err, errGuesses):
+			return x.tcp(ctx)
 		case err != nil:
 			return nil, err
 		}
@@ -162,8 +166,10 @@ func (x *exchange) udp(ctx context.Context) ([]byte, error) {
 		}
 		x.info.Strangers++
 	}
-	return nil, fmt.Errorf("%d packets that answer other questions: somebody guesses", maxStrangers)
+	return nil, errGuesses
 }
+
+var errGuesses = fmt.Errorf("%d messages that answer other questions", maxStrangers)
 
 // tcp makes one try over a connection of its own.
 func (x *exchange) tcp(ctx context.Context) (*mdns.Msg, error) {
@@ -196,7 +202,7 @@ func (x *exchange) tcp(ctx context.Context) (*mdns.Msg, error) {
 		}
 		x.info.Strangers++
 	}
-	return nil, fmt.Errorf("%d messages that answer other questions", maxStrangers)
+	return nil, errGuesses
 }
 
 // readFrame reads one message with its length before it (RFC 1035 §4.2.2).

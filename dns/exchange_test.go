@@ -159,6 +159,26 @@ func TestExchangeIgnoresStrangers(t *testing.T) {
 	})
 }
 
+// TestExchangeUnderAttack: whoever tries to guess the id only makes us change
+// to TCP.
+func TestExchangeUnderAttack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		onQuery(w, func(_ int, from netip.AddrPort, query []byte) {
+			for i := range uint16(maxStrangers) {
+				time.AfterFunc(time.Duration(i)*time.Millisecond, func() {
+					w.send(server53, from, answerTo(t, query, func(m *mdns.Msg) { m.Id += i + 1 }))
+				})
+			}
+		})
+		serveTCP(t, w, func(c net.Conn, query []byte) { c.Write(frame(answerTo(t, query, nil))) })
+		got, info, err := Exchange(t.Context(), w.host("192.0.2.9"), server53, ask(), ExchangeOptions{})
+		if err != nil || len(got.Answer) != 1 || info.Transport != TCP || info.Strangers != maxStrangers || info.Truncated {
+			t.Errorf("got %v, %+v, %v", got, info, err)
+		}
+	})
+}
+
 func TestExchangeErrors(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -3,6 +3,7 @@ package dns
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	mdns "github.com/miekg/dns"
 )
@@ -51,6 +52,11 @@ func Pack(m *mdns.Msg) (*Packed, error) {
 	}
 	if len(msg) > MaxTCP {
 		return nil, errors.New("pack response: longer than 65535 octets")
+	}
+	// The library packs records that it read without data into what nobody
+	// can read.
+	if err := new(mdns.Msg).Unpack(msg); err != nil {
+		return nil, fmt.Errorf("pack response: %w", err)
 	}
 	p := &Packed{name: name, msg: msg, rcode: m.Rcode, glue: len(m.Answer) == 0 && !m.Authoritative}
 	off := headerLen + len(name) + 4

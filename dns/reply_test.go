@@ -331,6 +331,59 @@ func TestPackedExtendedRcode(t *testing.T) {
 	}
 }
 
+// FuzzPacked keeps whatever the library can read as an answer, and sends it
+// to clients of every kind.
+func FuzzPacked(f *testing.F) {
+	m := new(mdns.Msg)
+	m.SetQuestion("www.shop.test.", mdns.TypeA)
+	m.Answer = rrs(f, "www.shop.test. 300 CNAME x.cdn.test.", "x.cdn.test. 20 A 192.0.2.1")
+	m.Ns = rrs(f, "cdn.test. 5 NS ns1.cdn.test.", "cdn.test. 5 SOA a. b. 1 2 3 4 5")
+	m.Extra = rrs(f, "ns1.cdn.test. 5 AAAA 2001:db8::1", `ns1.cdn.test. 5 SVCB 1 . alpn="h2" port=53`)
+	m.SetEdns0(1232, true)
+	seed, _ := m.Pack()
+	f.Add(seed, uint16(1232), uint32(7), false)
+	f.Add(seed, uint16(0), uint32(1<<31), true)
+	f.Fuzz(func(t *testing.T, packet []byte, size uint16, age uint32, tcp bool) {
+		m := new(mdns.Msg)
+		if m.Unpack(packet) != nil {
+			return
+		}
+		p, err := Pack(m)
+		if err != nil {
+			return
+		}
+		asked := new(mdns.Msg)
+		asked.Question = m.Question
+		if size > 0 {
+			asked.SetEdns0(size, true)
+		}
+		q := parsed(t, asked)
+		if tcp {
+			q.Transport = TCP
+		}
+		out, ok := p.Append(nil, q, Patch{Age: age})
+		if !ok || len(out) > q.MaxSize() {
+			t.Fatalf("%v: %d octets, %v", m, len(out), ok)
+		}
+		got := unpack(t, out)
+		if got.Rcode&0xf != m.Rcode&0xf || len(got.Question) != 1 || (got.IsEdns0() != nil) != (size > 0) {
+			t.Fatalf("%v becomes %v", m, got)
+		}
+		if got.Truncated {
+			return
+		}
+		if len(got.Answer) != len(m.Answer) {
+			t.Fatalf("%v becomes %v", m, got)
+		}
+		for i, rr := range got.Answer {
+			before := m.Answer[i].Header().Ttl
+			if after := rr.Header().Ttl; after != before-min(before, age) {
+				t.Fatalf("TTL %d of age %d becomes %d", before, age, after)
+			}
+		}
+	})
+}
+
 func TestPackedAllocatesNothing(t *testing.T) {
 	m := new(mdns.Msg)
 	m.SetQuestion("www.shop.test.", mdns.TypeA)

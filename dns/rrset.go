@@ -95,6 +95,10 @@ func packRdata(rr mdns.RR) (rdata, error) {
 	if err != nil {
 		return rdata{}, err
 	}
+	// What the library packs without data it cannot read back.
+	if _, _, err := mdns.UnpackRR(buf[:end], 0); err != nil {
+		return rdata{}, err
+	}
 	r, defect := skipRecord(buf[:end], 0)
 	if defect != Sound {
 		return rdata{}, defect

@@ -400,6 +400,30 @@ func TestServerOnSockets(t *testing.T) {
 	}
 }
 
+// TestServerOnLoopback: on an internet of hosts the source address that the
+// client checks is the server's own.
+func TestServerOnLoopback(t *testing.T) {
+	inet := new(link.Loopback)
+	s := &Server{Network: inet.Host(serverAddr.Addr()), Addr: serverAddr, Handler: parrot{}}
+	if addr, err := s.Listen(t.Context()); err != nil || addr != serverAddr {
+		t.Fatalf("%v, %v", addr, err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	m := new(mdns.Msg)
+	m.SetQuestion("a.quick.", mdns.TypeA)
+	for _, tcp := range []bool{false, true} {
+		if _, info, err := Exchange(t.Context(), inet.Host(netip.MustParseAddr("192.0.2.9")), serverAddr, m, ExchangeOptions{TCP: tcp}); err != nil || info.Strangers != 0 {
+			t.Errorf("%+v, %v", info, err)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // pingPong starts a server on real sockets and returns one quick answer over
 // UDP, there and back, with a client that does not allocate.
 func pingPong(tb testing.TB) func() {

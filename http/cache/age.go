@@ -11,7 +11,7 @@ import (
 // confirmed it, as far as r tells (RFC 9111 §4.2.3). It is never negative
 // and never shrinks as now grows.
 func Age(now time.Time, r *Response) time.Duration {
-	if r.plan.made {
+	if r.plan.rules != nil {
 		return r.plan.age(now, r)
 	}
 	return plus(initialAge(r), since(now, r.Received))

@@ -4,9 +4,10 @@ import (
 	"waypost/http/field"
 )
 
-// flag is a response directive that is either there or not.
+// flag is something that a response says or is, or not.
 type flag uint16
 
+// Directives.
 const (
 	noStore flag = 1 << iota
 	noCache
@@ -16,6 +17,14 @@ const (
 	proxyRevalidate
 	mustUnderstand
 	immutable
+
+	// What follows from them and from other fields.
+	neverStale      // must-revalidate, or its like for the shared cache that this is
+	sharedMaxAge    // this is a shared cache, and s-maxage is given
+	invalidLifetime // the lifetime is 0 because what states it is invalid
+	confirmable     // the origin can be asked whether it still holds
+	varies          // there is a Vary field
+	varyAny         // and it holds "*"
 )
 
 // control is what a Cache-Control response field says (RFC 9111 §5.2.2,

@@ -44,9 +44,9 @@ func (v Verdict) Decision(rules *Rules, req *Request, resp *Response) *trace.Dec
 		return nil
 	}
 	g := &grounds[v.why]
-	var p plan
+	var p reading
 	if resp != nil {
-		p = readPlan(rules, resp)
+		p = read(rules, resp)
 	}
 	words := v.words(rules, req, resp, &p)
 	d := &trace.Decision{
@@ -56,7 +56,7 @@ func (v Verdict) Decision(rules *Rules, req *Request, resp *Response) *trace.Dec
 		Because: g.bytes.find(req, resp, &p),
 		Remedy:  words.Replace(g.remedy),
 	}
-	if v.Action == Miss && resp != nil && v.why != noVariant && !p.validators(resp) && v.Lifetime <= v.Age {
+	if v.Action == Miss && resp != nil && v.why != noVariant && !p.has(confirmable) && v.Lifetime <= v.Age {
 		d.Remedy = strings.TrimPrefix(d.Remedy+", or an ETag to confirm it by", ", or ")
 	}
 	return d
@@ -76,7 +76,7 @@ func (v Verdict) verdict(rules *Rules) string {
 }
 
 // words are what the braces in a ground stand for.
-func (v Verdict) words(rules *Rules, req *Request, resp *Response, p *plan) *strings.Replacer {
+func (v Verdict) words(rules *Rules, req *Request, resp *Response, p *reading) *strings.Replacer {
 	governing, status := "Cache-Control", ""
 	if p.governs != "" {
 		governing = p.governs
@@ -126,7 +126,7 @@ func seconds(d time.Duration) string {
 }
 
 // find returns the evidence as it stands in the messages.
-func (e evidence) find(req *Request, resp *Response, p *plan) string {
+func (e evidence) find(req *Request, resp *Response, p *reading) string {
 	if line := e.inResponse(resp, p); line != "" {
 		return line
 	}
@@ -153,7 +153,7 @@ func (e evidence) find(req *Request, resp *Response, p *plan) string {
 }
 
 // inResponse is find for the stored response.
-func (e evidence) inResponse(resp *Response, p *plan) string {
+func (e evidence) inResponse(resp *Response, p *reading) string {
 	if resp == nil {
 		return ""
 	}

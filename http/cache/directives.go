@@ -128,6 +128,14 @@ func (x *delta) take(d directive) {
 	x.given, x.value = true, v
 }
 
+// window is how long the directive permits something; -1 where it is absent.
+func (x *delta) window() time.Duration {
+	if !x.given {
+		return -1
+	}
+	return x.value
+}
+
 // fieldNames reads the argument of a qualified directive (RFC 9111
 // §5.2.2.4). It reports false for what is no list of field names: the
 // directive then counts as unqualified, which says more.

@@ -19,24 +19,24 @@ func weakMatch(a, b string) bool {
 
 // nextTag cuts the first entity tag off a list of them. An opaque tag may
 // hold commas and backslashes, and a backslash escapes nothing (RFC 9110
-// §8.8.3). What is no entity tag is cut at the next comma.
+// §8.8.3). What is no entity tag, or more than one, is cut at the next comma
+// and matches none.
 func nextTag(list string) (tag, rest string, ok bool) {
 	list = strings.TrimLeft(list, " \t,")
 	if list == "" {
 		return "", "", false
 	}
-	open := 0
+	open, end := 0, 0
 	if isWeak(list) {
 		open = 2
 	}
 	if open < len(list) && list[open] == '"' {
 		if n := strings.IndexByte(list[open+1:], '"'); n >= 0 {
-			end := open + 1 + n + 1
-			if rest := strings.TrimLeft(list[end:], " \t"); rest == "" || rest[0] == ',' {
-				return list[:end], rest, true
-			}
+			end = open + 1 + n + 1
 		}
 	}
-	tag, rest, _ = strings.Cut(list, ",")
-	return strings.TrimRight(tag, " \t"), rest, true
+	if comma := strings.IndexByte(list[end:], ','); comma >= 0 {
+		return strings.TrimRight(list[:end+comma], " \t"), list[end+comma:], true
+	}
+	return strings.TrimRight(list, " \t"), "", true
 }

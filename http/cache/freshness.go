@@ -20,87 +20,112 @@ const (
 )
 
 // plan is what the fields of a response mean to a cache with certain rules,
-// read once. It holds all that [Use] looks at.
+// read once. It holds all that [Use] looks at, and is part of each stored
+// response, so it is kept small.
 type plan struct {
-	made bool
-	// The rules that it was made by.
-	shared                   bool
-	defaultTTL, heuristicMax time.Duration
-	targeted                 []string
-
-	control    control
-	governs    string // the targeted field that decides; "" for Cache-Control and Expires
+	rules      *Rules // by which it was made; nil: not made
+	flags      flag
 	basis      basis
-	invalid    bool // the lifetime is 0 because what states it is invalid
 	lifetime   time.Duration
 	initialAge time.Duration
-	etag       bool // there is an entity tag
-	modified   bool // there is a valid Last-Modified
-	varies     bool // there is a Vary field
-	any        bool // Vary holds "*"
-	vary       []string
-	madeAt     time.Time
+	// How long it may serve stale while it is confirmed, and when the origin
+	// fails; -1 where the response does not say.
+	staleWhileRevalidate time.Duration
+	staleIfError         time.Duration
+	validator            Validator
+	vary                 []string // the members of Vary; only in a compiled response
+}
+
+func (p *plan) has(f flag) bool { return p.flags&f != 0 }
+
+// reading is a plan with what only storing and explaining need.
+type reading struct {
+	plan
+	control control
+	// governs is the targeted field that decides; "" for Cache-Control and
+	// Expires.
+	governs string
 }
 
 // Compile reads once the fields of r that decide, so that [Use] need not.
 // It is called before r is shared. Rules that differ later cost time, not
 // correctness: Use then reads the fields anew.
 func (r *Response) Compile(rules *Rules) {
-	r.plan = readPlan(rules, r)
+	r.plan = read(rules, r).plan
 	r.plan.vary = varyNames(r.Fields)
-	r.plan.madeAt = madeAt(r)
-	r.plan.made = true
+	r.plan.rules = rules
 }
 
-// fits reports whether the plan was made by such rules.
-func (p *plan) fits(rules *Rules) bool {
-	return p.made && p.shared == rules.Shared && p.defaultTTL == rules.DefaultTTL &&
-		p.heuristicMax == rules.HeuristicMax && slices.Equal(p.targeted, rules.Targeted)
-}
-
-func readPlan(rules *Rules, r *Response) plan {
-	p := plan{
-		shared: rules.Shared, targeted: rules.Targeted,
-		defaultTTL: rules.DefaultTTL, heuristicMax: rules.HeuristicMax,
+// compiled returns r's plan if it was made by such rules, or else nil. The
+// mode of a browser's load changes nothing in it.
+func (r *Response) compiled(rules *Rules) *plan {
+	was := r.plan.rules
+	if was == rules {
+		return &r.plan
 	}
+	if was == nil || was.Shared != rules.Shared || was.DefaultTTL != rules.DefaultTTL ||
+		was.HeuristicMax != rules.HeuristicMax || !slices.Equal(was.Targeted, rules.Targeted) {
+		return nil
+	}
+	return &r.plan
+}
+
+func read(rules *Rules, r *Response) reading {
+	var d reading
+	c := &d.control
 	if len(rules.Targeted) > 0 {
-		p.governs = p.control.readTargeted(r.Fields, rules.Targeted, rules.Shared)
+		d.governs = c.readTargeted(r.Fields, rules.Targeted, rules.Shared)
 	}
-	if p.governs == "" {
-		p.control.readCacheControl(r.Fields, rules.Shared)
+	if d.governs == "" {
+		c.readCacheControl(r.Fields, rules.Shared)
 	}
-	p.etag = r.Fields.Has("ETag")
-	_, p.modified = dateField(r, "Last-Modified")
-	p.varies = r.Fields.Has("Vary")
-	p.any = p.varies && r.Fields.Contains("Vary", "*")
-	p.initialAge = initialAge(r)
-	p.setLifetime(rules, r)
-	return p
+	d.flags = c.flags
+	d.set(neverStale, c.has(mustRevalidate) || rules.Shared && c.has(proxyRevalidate))
+	d.set(sharedMaxAge, rules.Shared && c.sMaxAge.given)
+	d.set(varies, r.Fields.Has("Vary"))
+	d.set(varyAny, d.has(varies) && r.Fields.Contains("Vary", "*"))
+	d.validator = readValidator(r)
+	// RFC 9111 §4.3.4 has 304 update stored 200 responses; a 203 is a 200
+	// that was transformed on its way.
+	d.set(confirmable, (r.Status == 200 || r.Status == 203) &&
+		(d.validator.ETag != "" || !d.validator.LastModified.IsZero()))
+	d.staleWhileRevalidate = c.staleWhileRevalidate.window()
+	d.staleIfError = c.staleIfError.window()
+	d.initialAge = initialAge(r)
+	d.setLifetime(rules, r)
+	return d
+}
+
+func (p *plan) set(f flag, yes bool) {
+	if yes {
+		p.flags |= f
+	}
 }
 
 // setLifetime is RFC 9111 §4.2.1, the first that applies.
-func (p *plan) setLifetime(rules *Rules, r *Response) {
-	c := &p.control
+func (d *reading) setLifetime(rules *Rules, r *Response) {
+	c, invalid := &d.control, false
 	switch {
 	case rules.Shared && c.sMaxAge.given:
-		p.basis, p.lifetime, p.invalid = bySMaxAge, c.sMaxAge.value, c.sMaxAge.invalid
+		d.basis, d.lifetime, invalid = bySMaxAge, c.sMaxAge.value, c.sMaxAge.invalid
 	case c.maxAge.given:
-		p.basis, p.lifetime, p.invalid = byMaxAge, c.maxAge.value, c.maxAge.invalid
-	case p.governs == "" && r.Fields.Has("Expires"):
-		p.basis = byExpires
-		p.lifetime, p.invalid = expires(r)
+		d.basis, d.lifetime, invalid = byMaxAge, c.maxAge.value, c.maxAge.invalid
+	case d.governs == "" && r.Fields.Has("Expires"):
+		d.basis = byExpires
+		d.lifetime, invalid = expires(r)
 	case !heuristicallyCacheable(r.Status) && !c.has(public):
 		// RFC 9111 §4.2.2: no guess for other responses.
 	case rules.DefaultTTL > 0:
-		p.basis, p.lifetime = byDefault, rules.DefaultTTL
+		d.basis, d.lifetime = byDefault, rules.DefaultTTL
 	case rules.HeuristicMax > 0:
-		if p.lifetime = heuristic(r); p.lifetime > 0 {
-			p.basis, p.lifetime = byHeuristic, min(p.lifetime, rules.HeuristicMax)
+		if d.lifetime = heuristic(r); d.lifetime > 0 {
+			d.basis, d.lifetime = byHeuristic, min(d.lifetime, rules.HeuristicMax)
 		}
 	}
 	if c.broken {
-		p.lifetime, p.invalid = 0, true
+		d.lifetime, invalid = 0, true
 	}
+	d.set(invalidLifetime, invalid)
 }
 
 // explicit reports whether the response itself states when it expires.
@@ -140,11 +165,10 @@ func heuristic(r *Response) time.Duration {
 // Lifetime is the freshness lifetime of r (RFC 9111 §4.2.1): 0 where it is
 // stale at once, or nothing gives it one.
 func Lifetime(rules *Rules, r *Response) time.Duration {
-	if r.plan.fits(rules) {
-		return r.plan.lifetime
+	if p := r.compiled(rules); p != nil {
+		return p.lifetime
 	}
-	p := readPlan(rules, r)
-	return p.lifetime
+	return read(rules, r).lifetime
 }
 
 // heuristicallyCacheable are the status codes of RFC 9110 §15.1, but for 206:
@@ -168,13 +192,6 @@ func understood(status int) bool {
 		return true
 	}
 	return false
-}
-
-// validators reports whether the origin can be asked whether r still holds.
-// RFC 9111 §4.3.4 has 304 update stored 200 responses; a 203 is a 200 that
-// was transformed on its way.
-func (p *plan) validators(r *Response) bool {
-	return (r.Status == 200 || r.Status == 203) && (p.etag || p.modified)
 }
 
 // varyNames are the members of Vary, each once.

@@ -21,10 +21,18 @@ type Validator struct {
 
 // ValidatorOf returns r's validators.
 func ValidatorOf(r *Response) Validator {
-	v := Validator{ETag: strings.Trim(r.Fields.Get("ETag"), " \t"), Exists: true, Date: madeAt(r)}
-	if modified, ok := dateField(r, "Last-Modified"); ok {
-		v.LastModified = modified
+	if r.plan.rules != nil {
+		return r.plan.validator
 	}
+	return readValidator(r)
+}
+
+func readValidator(r *Response) Validator {
+	v := Validator{ETag: strings.Trim(r.Fields.Get("ETag"), " \t"), Exists: true, Date: r.Received}
+	if date, ok := dateField(r, "Date"); ok {
+		v.Date = date
+	}
+	v.LastModified, _ = dateField(r, "Last-Modified")
 	return v
 }
 

@@ -24,6 +24,7 @@ const (
 	requestMinFresh
 	requestMaxStale
 	staleMustRevalidate
+	staleSharedMaxAge
 	staleWindow
 	stale
 
@@ -32,6 +33,7 @@ const (
 	errorUnwanted
 	errorNoCache
 	errorMustRevalidate
+	errorSharedMaxAge
 	errorStillFresh
 	errorWindow
 	errorRequested
@@ -48,11 +50,11 @@ const (
 	responseNoStore
 	responsePrivate
 	authorized
-	varyAny
+	varyStar
 	statusNotCacheable
 	cookieGuess
 	nothingToValidate
-	invalidLifetime
+	lifetimeInvalid
 	nothingToUse
 
 	// Store: kept.
@@ -108,6 +110,8 @@ var grounds = [reasons]ground{
 		evidence{asks: []string{"max-stale"}}, moreLifetime},
 	staleMustRevalidate: {"it has been stale for {over} and must not serve stale", "RFC 9111 §5.2.2.2",
 		evidence{says: []string{"must-revalidate", "proxy-revalidate"}}, moreLifetime},
+	staleSharedMaxAge: {"it has been stale for {over}, and its s-maxage forbids a shared cache to serve it stale", "RFC 9111 §5.2.2.10",
+		evidence{says: []string{"s-maxage"}}, orWindow},
 	staleWindow: {"it has been stale for {over} and may serve for {limit} while it is confirmed", "RFC 5861 §3",
 		evidence{says: []string{"stale-while-revalidate"}}, moreLifetime},
 	stale: {"it is {age} old and was fresh for {lifetime}", "RFC 9111 §4.2", evidence{lifetime: true}, orWindow},
@@ -117,7 +121,9 @@ var grounds = [reasons]ground{
 	errorNoCache: {"each use must be confirmed, and the origin failed", "RFC 9111 §5.2.2.4",
 		evidence{says: []string{"no-cache"}}, "{field} without no-cache"},
 	errorMustRevalidate: {"it has been stale for {over} and must not serve stale, though the origin failed", "RFC 9111 §4.2.4",
-		evidence{says: []string{"must-revalidate", "proxy-revalidate", "s-maxage"}}, "{field}: stale-if-error={enoughstale}, without must-revalidate"},
+		evidence{says: []string{"must-revalidate", "proxy-revalidate"}}, "{field}: stale-if-error={enoughstale}, without must-revalidate"},
+	errorSharedMaxAge: {"it has been stale for {over}, and its s-maxage forbids a shared cache to serve it stale, though the origin failed",
+		"RFC 9111 §5.2.2.10", evidence{says: []string{"s-maxage"}}, "{field}: stale-if-error={enoughstale}"},
 	errorStillFresh: {"the origin failed, and it is still fresh for {left}", "RFC 9111 §4.2.4", evidence{lifetime: true}, ""},
 	errorWindow: {"the origin failed, and it may serve for {limit} after its freshness then", "RFC 5861 §4",
 		evidence{says: []string{"stale-if-error"}}, ""},
@@ -139,12 +145,12 @@ var grounds = [reasons]ground{
 	responsePrivate: {"the response is for one user, and this cache has many", "RFC 9111 §5.2.2.7", evidence{says: []string{"private"}}, "{field} without private"},
 	authorized: {"the request has credentials, and the response does not say that others may have it", "RFC 9111 §3.5",
 		evidence{asked: []string{"Authorization"}}, "{field}: public"},
-	varyAny:            {"it was chosen by more than request fields", "RFC 9111 §4.1", evidence{field: "Vary"}, "a Vary that names the fields"},
+	varyStar:           {"it was chosen by more than request fields", "RFC 9111 §4.1", evidence{field: "Vary"}, "a Vary that names the fields"},
 	statusNotCacheable: {"{status} states no lifetime, and none may be guessed for it", "RFC 9111 §4.2.2", evidence{status: true}, "{field}: max-age=60"},
 	cookieGuess: {"it sets a cookie, and the origin states no lifetime", "RFC 9111 §7.3", evidence{field: "Set-Cookie"},
 		"{field}: max-age=60, or no-cache=\"set-cookie\""},
 	nothingToValidate: {"each use must be confirmed, and there is nothing to confirm it by", "RFC 9111 §5.2.2.4", evidence{says: []string{"no-cache"}}, "an ETag"},
-	invalidLifetime: {"what states its lifetime is invalid, so it is stale, and there is nothing to confirm it by", "RFC 9111 §4.2.1",
+	lifetimeInvalid: {"what states its lifetime is invalid, so it is stale, and there is nothing to confirm it by", "RFC 9111 §4.2.1",
 		evidence{lifetime: true}, "{field}: max-age=60"},
 	nothingToUse: {"it is never fresh, and there is nothing to confirm it by", "RFC 9111 §3", evidence{lifetime: true}, "{field}: max-age=60, or an ETag"},
 

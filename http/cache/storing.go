@@ -11,20 +11,16 @@ import (
 // Keep or DoNotKeep (RFC 9111 §3). Whether the body arrived whole is for the
 // caller to see to.
 func Store(now time.Time, rules *Rules, req *Request, resp *Response) Verdict {
-	p := &resp.plan
-	var read plan
-	if !p.fits(rules) {
-		read = readPlan(rules, resp)
-		p = &read
-	}
+	d := read(rules, resp)
+	p := &d.plan
 	w := readWishes(rules, req.Fields)
 	v := Verdict{Action: DoNotKeep, Age: p.age(now, resp), Lifetime: p.lifetime}
-	if v.why = refuse(rules, req, &w, resp, p); v.why != 0 {
+	if v.why = refuse(rules, req, &w, resp, &d); v.why != 0 {
 		return v
 	}
 	v.Action = Keep
 	switch {
-	case p.control.has(noCache):
+	case p.has(noCache):
 		v.why = keptToValidate
 	case p.basis == bySMaxAge:
 		v.why = keptSMaxAge
@@ -44,10 +40,10 @@ func Store(now time.Time, rules *Rules, req *Request, resp *Response) Verdict {
 
 // refuse returns why the response must not, or need not, be stored; 0 when
 // it may. The order is that of RFC 9111 §3.
-func refuse(rules *Rules, req *Request, w *wishes, resp *Response, p *plan) reason {
-	c := &p.control
+func refuse(rules *Rules, req *Request, w *wishes, resp *Response, d *reading) reason {
+	c := &d.control
 	switch {
-	case req.Method == "POST" && !keepsPost(req, resp, p):
+	case req.Method == "POST" && !keepsPost(req, resp, d):
 		return postNotKept
 	case req.Method != "GET" && req.Method != "POST":
 		return methodNotKept
@@ -67,13 +63,13 @@ func refuse(rules *Rules, req *Request, w *wishes, resp *Response, p *plan) reas
 		return responsePrivate
 	case rules.Shared && w.authorized && !sharesAuthorized(c):
 		return authorized
-	case p.any:
-		return varyAny
-	case !p.explicit() && !c.has(public) && (rules.Shared || !c.has(private)) &&
+	case d.has(varyAny):
+		return varyStar
+	case !d.explicit() && !c.has(public) && (rules.Shared || !c.has(private)) &&
 		!heuristicallyCacheable(resp.Status):
 		return statusNotCacheable
 	}
-	return useless(rules, resp, p)
+	return useless(rules, resp, d)
 }
 
 // sharesAuthorized reports whether the answer to a request with credentials
@@ -83,23 +79,23 @@ func sharesAuthorized(c *control) bool {
 }
 
 // useless returns why storing could serve nothing, or only harm.
-func useless(rules *Rules, resp *Response, p *plan) reason {
-	c := &p.control
+func useless(rules *Rules, resp *Response, d *reading) reason {
+	c := &d.control
 	// We deviate from RFC 9111 §7.3, which lets Set-Cookie be stored
 	// whatever else the response says: a lifetime that the origin did not
 	// state is no permission to hand one user's cookie to another.
-	if rules.Shared && !p.explicit() && !c.has(public) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
+	if rules.Shared && !d.explicit() && !c.has(public) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
 		return cookieGuess
 	}
-	if p.validators(resp) {
+	if d.has(confirmable) {
 		return 0
 	}
 	switch {
 	case c.has(noCache):
 		return nothingToValidate
-	case p.lifetime == 0 && p.invalid:
-		return invalidLifetime
-	case p.lifetime == 0 && c.staleIfError.value == 0 && c.staleWhileRevalidate.value == 0:
+	case d.has(invalidLifetime):
+		return lifetimeInvalid
+	case d.lifetime == 0 && c.staleIfError.value == 0 && c.staleWhileRevalidate.value == 0:
 		return nothingToUse
 	}
 	return 0
@@ -112,8 +108,8 @@ func withholds(c *control, name string) bool {
 // keepsPost reports whether the answer to a POST may serve later GETs: it
 // states its own lifetime, and its Content-Location says that it is the
 // representation of the target (RFC 9110 §9.3.3).
-func keepsPost(req *Request, resp *Response, p *plan) bool {
-	if resp.Status != 200 || !p.explicit() || req.Host == "" {
+func keepsPost(req *Request, resp *Response, d *reading) bool {
+	if resp.Status != 200 || !d.explicit() || req.Host == "" {
 		return false
 	}
 	location, ok := resp.Fields.Lookup("Content-Location")
@@ -131,15 +127,10 @@ func keepsPost(req *Request, resp *Response, p *plan) bool {
 // without the fields that must not be stored (RFC 9111 §3.1), with a Date
 // (RFC 9110 §6.6.1), with Selecting filled in, and compiled.
 func Stored(rules *Rules, req *Request, resp *Response) *Response {
-	p := &resp.plan
-	var read plan
-	if !p.fits(rules) {
-		read = readPlan(rules, resp)
-		p = &read
-	}
+	d := read(rules, resp)
 	var kept field.Fields
 	for _, line := range resp.Fields {
-		if !storedNever(line.Name, resp.Fields) && !withholds(&p.control, line.Name) {
+		if !storedNever(line.Name, resp.Fields) && !withholds(&d.control, line.Name) {
 			kept = append(kept, line)
 		}
 	}

@@ -43,6 +43,7 @@ func (c *control) readTargeted(fields field.Fields, targets []string, shared boo
 // an invalid Cache-Control directive would; what forbids still forbids.
 func (c *control) takeMember(name string, member httpsfv.Member, shared bool) {
 	d := directive{name: name, hasArg: true, broken: true}
+	lists := name == "no-cache" || name == "private" // field names, as a String
 	if item, ok := member.(httpsfv.Item); ok {
 		switch v := item.Value.(type) {
 		case bool:
@@ -52,10 +53,10 @@ func (c *control) takeMember(name string, member httpsfv.Member, shared bool) {
 			d = directive{name: name}
 		case int64:
 			d.arg = strconv.FormatInt(v, 10)
-			d.broken = v < 0
+			d.broken = v < 0 || lists
 		case string:
 			d.arg = v
-			d.broken = name != "no-cache" && name != "private"
+			d.broken = !lists
 		}
 	}
 	c.take(d, shared)

@@ -43,11 +43,10 @@ func Lookup(now time.Time, rules *Rules, req *Request, variants []*Response) (in
 // judge goes down the conditions of RFC 9111 §4 for a response whose key and
 // variant match.
 func judge(now time.Time, rules *Rules, w *wishes, r *Response) Verdict {
-	p := &r.plan
-	var read plan
-	if !p.fits(rules) {
-		read = readPlan(rules, r)
-		p = &read
+	p := r.compiled(rules)
+	if p == nil {
+		now := read(rules, r)
+		p = &now.plan
 	}
 	v := Verdict{Action: Hit, why: fresh, Age: p.age(now, r), Lifetime: p.lifetime}
 	isFresh := v.Lifetime > v.Age
@@ -56,70 +55,61 @@ func judge(now time.Time, rules *Rules, w *wishes, r *Response) Verdict {
 	case rules.Mode == HardReload:
 		v.Action, v.why = Miss, hardReload
 		return v
-	case p.control.has(noCache):
-		return v.confirm(p, r, responseNoCache)
-	case rules.Mode == Reload && isFresh && p.control.has(immutable):
+	case p.has(noCache):
+		return v.confirm(p, responseNoCache)
+	case rules.Mode == Reload && isFresh && p.has(immutable):
 		v.why = freshImmutable // RFC 8246 §2
 		return v
 	case rules.Mode == Reload:
-		return v.confirm(p, r, reload)
+		return v.confirm(p, reload)
 	case w.noCache:
-		return v.confirm(p, r, requestNoCache)
+		return v.confirm(p, requestNoCache)
 	case w.pragma:
-		return v.confirm(p, r, requestPragma)
+		return v.confirm(p, requestPragma)
 	case w.maxAge.given && v.Age > w.maxAge.value:
 		v.limit = w.maxAge.value
-		return v.confirm(p, r, requestMaxAge)
+		return v.confirm(p, requestMaxAge)
 	case isFresh && w.minFresh.given && left < w.minFresh.value:
 		v.limit = w.minFresh.value
-		return v.confirm(p, r, requestMinFresh)
+		return v.confirm(p, requestMinFresh)
 	case isFresh:
 		return v
 	}
-	return v.stale(p, w, r)
+	return v.stale(p, w)
 }
 
 // stale goes down RFC 9111 §4.2.4: what allows to serve a stale response.
-func (v Verdict) stale(p *plan, w *wishes, r *Response) Verdict {
+func (v Verdict) stale(p *plan, w *wishes) Verdict {
 	staleness := v.Age - v.Lifetime
 	switch {
-	case p.mustRevalidate():
-		return v.confirm(p, r, staleMustRevalidate)
-	case w.takesStale(staleness) && !p.sharedMaxAge():
+	case p.has(neverStale):
+		return v.confirm(p, staleMustRevalidate)
+	case p.has(sharedMaxAge) && p.staleWhileRevalidate < 0:
+		// RFC 9111 §5.2.2.10: s-maxage forbids a shared cache to serve stale.
+		// We let stale-while-revalidate and stale-if-error in the same field
+		// modify that, as extensions modify the directives that they come
+		// with (§5.2.3): whoever writes them there has shared caches in mind.
+		return v.confirm(p, staleSharedMaxAge)
+	case w.takesStale(staleness) && !p.has(sharedMaxAge):
 		v.Action, v.why, v.limit = Stale, requestMaxStale, w.maxStale.value
 		return v
 	case w.maxAge.given || w.minFresh.given:
 		// RFC 9111 §5.2.1.1: such a client does not want a stale response.
-		return v.confirm(p, r, stale)
-	case p.control.staleWhileRevalidate.given && staleness <= p.control.staleWhileRevalidate.value:
-		v.Action, v.why, v.limit = StaleWhileRevalidate, staleWindow, p.control.staleWhileRevalidate.value
+		return v.confirm(p, stale)
+	case staleness <= p.staleWhileRevalidate:
+		v.Action, v.why, v.limit = StaleWhileRevalidate, staleWindow, p.staleWhileRevalidate
 		return v
 	}
-	return v.confirm(p, r, stale)
+	return v.confirm(p, stale)
 }
 
 // confirm asks the origin: with validators where there are any.
-func (v Verdict) confirm(p *plan, r *Response, why reason) Verdict {
+func (v Verdict) confirm(p *plan, why reason) Verdict {
 	v.Action, v.why = Miss, why
-	if p.validators(r) {
+	if p.has(confirmable) {
 		v.Action = Validate
 	}
 	return v
-}
-
-// mustRevalidate reports whether the response forbids to be served stale,
-// whatever else permits it (RFC 9111 §5.2.2.2, §5.2.2.8).
-func (p *plan) mustRevalidate() bool {
-	return p.control.has(mustRevalidate) || p.shared && p.control.has(proxyRevalidate)
-}
-
-// sharedMaxAge reports whether s-maxage forbids a shared cache to serve the
-// response stale (RFC 9111 §5.2.2.10). We let stale-while-revalidate and
-// stale-if-error in the same field modify it, as extensions modify the
-// directives that they come with (§5.2.3): whoever writes them next to
-// s-maxage has shared caches in mind.
-func (p *plan) sharedMaxAge() bool {
-	return p.shared && p.control.sMaxAge.given
 }
 
 // OnError says whether stored may serve although the origin failed: status
@@ -131,11 +121,10 @@ func OnError(now time.Time, rules *Rules, req *Request, stored *Response, status
 		return v
 	}
 	w := readWishes(rules, req.Fields)
-	p := &stored.plan
-	var read plan
-	if !p.fits(rules) {
-		read = readPlan(rules, stored)
-		p = &read
+	p := stored.compiled(rules)
+	if p == nil {
+		now := read(rules, stored)
+		p = &now.plan
 	}
 	v.Age, v.Lifetime = p.age(now, stored), p.lifetime
 	staleness := v.Age - v.Lifetime
@@ -146,33 +135,30 @@ func OnError(now time.Time, rules *Rules, req *Request, stored *Response, status
 	case rules.Mode != Normal || w.noCache || w.pragma || w.forOrigin:
 		v.why = errorUnwanted
 		return v
-	case p.control.has(noCache):
+	case p.has(noCache):
 		v.why = errorNoCache
 		return v
 	case staleness < 0:
 		v.Action, v.why = StaleIfError, errorStillFresh
 		return v
-	case p.mustRevalidate():
+	case p.has(neverStale):
 		v.why = errorMustRevalidate
 		return v
 	}
-	for _, permit := range [...]struct {
-		given  bool
-		window time.Duration
-		why    reason
-	}{
-		{p.control.staleIfError.given, p.control.staleIfError.value, errorWindow},
-		{w.staleIfError.given && !p.sharedMaxAge(), w.staleIfError.value, errorRequested},
-		{!p.control.staleIfError.given && !p.sharedMaxAge(), rules.StaleIfError, errorConfigured},
-	} {
-		if permit.given && permit.window > 0 && staleness <= permit.window {
-			v.Action, v.why, v.limit = StaleIfError, permit.why, permit.window
-			return v
-		}
+	v.limit, v.why = rules.StaleIfError, errorConfigured
+	switch {
+	case p.staleIfError >= 0:
+		v.limit, v.why = p.staleIfError, errorWindow
+	case p.has(sharedMaxAge):
+		v.why = errorSharedMaxAge
+		return v
+	case w.staleIfError.value > v.limit:
+		v.limit, v.why = w.staleIfError.value, errorRequested
 	}
-	v.why = errorTooStale
-	if p.sharedMaxAge() && !p.control.staleIfError.given {
-		v.why = errorMustRevalidate
+	if staleness > v.limit || v.limit == 0 {
+		v.why = errorTooStale
+		return v
 	}
+	v.Action = StaleIfError
 	return v
 }

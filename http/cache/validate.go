@@ -86,7 +86,7 @@ func Freshened(nominated []*Response, notModified *Response) []int {
 // Refresh returns stored with the fields of a 304 that confirmed it (RFC
 // 9111 §3.2, §4.3.4), compiled. Neither argument changes.
 func Refresh(rules *Rules, stored, notModified *Response) *Response {
-	p := readPlan(rules, notModified)
+	d := read(rules, notModified)
 	var kept field.Fields
 	for _, line := range stored.Fields {
 		switch {
@@ -94,13 +94,13 @@ func Refresh(rules *Rules, stored, notModified *Response) *Response {
 		case field.Is(line.Name, "Age"), field.Is(line.Name, "Date"):
 			// They are those of the confirmation, or none: what is confirmed
 			// now is not as old as it was then.
-		case withholds(&p.control, line.Name):
+		case withholds(&d.control, line.Name):
 		default:
 			kept = append(kept, line)
 		}
 	}
 	for _, line := range notModified.Fields {
-		if updates(line.Name, notModified.Fields) && !withholds(&p.control, line.Name) {
+		if updates(line.Name, notModified.Fields) && !withholds(&d.control, line.Name) {
 			kept = append(kept, line)
 		}
 	}

@@ -11,12 +11,11 @@ import (
 // its Vary names has, in normal form, the value that it had in the request
 // that brought the response (RFC 9111 §4.1). "*" never matches.
 func Matches(rules *Rules, req field.Fields, stored *Response) bool {
-	if stored.plan.made {
-		p := &stored.plan
-		if !p.varies {
+	if p := &stored.plan; p.rules != nil {
+		if !p.has(varies) {
 			return true
 		}
-		if p.any {
+		if p.has(varyAny) {
 			return false
 		}
 		for _, name := range p.vary {
@@ -62,11 +61,11 @@ func Select(rules *Rules, req field.Fields, variants []*Response) int {
 // more recent one has: then that Vary says how to choose (RFC 9111 §4.1),
 // and by it the request had selected nothing.
 func outdatedDefault(variants []*Response, best int, newest time.Time) bool {
-	if varies(variants[best]) {
+	if hasVary(variants[best]) {
 		return false
 	}
 	for _, r := range variants {
-		if varies(r) && madeAt(r).After(newest) {
+		if hasVary(r) && madeAt(r).After(newest) {
 			return true
 		}
 	}
@@ -75,8 +74,8 @@ func outdatedDefault(variants []*Response, best int, newest time.Time) bool {
 
 // madeAt is when the origin made r, by its own clock if it said so.
 func madeAt(r *Response) time.Time {
-	if r.plan.made {
-		return r.plan.madeAt
+	if r.plan.rules != nil {
+		return r.plan.validator.Date
 	}
 	if date, ok := dateField(r, "Date"); ok {
 		return date
@@ -84,8 +83,11 @@ func madeAt(r *Response) time.Time {
 	return r.Received
 }
 
-func varies(r *Response) bool {
-	return r.plan.made && r.plan.varies || !r.plan.made && r.Fields.Has("Vary")
+func hasVary(r *Response) bool {
+	if r.plan.rules != nil {
+		return r.plan.has(varies)
+	}
+	return r.Fields.Has("Vary")
 }
 
 // selecting returns the lines that Response.Selecting keeps.

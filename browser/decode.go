@@ -128,9 +128,12 @@ func (d *decoder) explain(err error) error {
 // begin stacks the decoders. An empty body has nothing to undo.
 func (d *decoder) begin() error {
 	in := bufio.NewReader(d.from)
-	if _, err := in.Peek(1); err == io.EOF {
+	switch _, err := in.Peek(1); {
+	case err == io.EOF:
 		d.out = in
 		return nil
+	case err != nil:
+		return err
 	}
 	for i := len(d.codings) - 1; i >= 0; i-- {
 		out, err := d.undo(d.codings[i], in)

@@ -30,24 +30,29 @@ type body struct {
 	from  io.ReadCloser
 	timer *stopwatch // runs while a Read waits
 	count atomic.Int64
+	err   error // what ended the reading; io.EOF at the end
 	once  sync.Once
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	b.timer.restart()
 	n, err := b.from.Read(p)
 	b.timer.stop()
 	b.count.Add(int64(n))
-	if err == nil {
+	switch err {
+	case nil:
 		return n, nil
-	}
-	if err == io.EOF {
+	case io.EOF:
+		b.err = io.EOF
 		b.finish(nil)
-		return n, err
+	default:
+		b.err = b.x.explain(err)
+		b.finish(b.err)
 	}
-	err = b.x.explain(err)
-	b.finish(err)
-	return n, err
+	return n, b.err
 }
 
 // Close ends the exchange. What was not read may cost the connection.

@@ -13,7 +13,7 @@ type problem struct {
 	reason  string     // one sentence without its full stop, for people
 	timer   string     // which timer fired, in words; "" for none
 	site    string
-	nextHop netip.AddrPort // where the failure was met
+	nextHop netip.AddrPort // where the failure was met; told to those who trace only
 	allow   bool           // list the methods served
 	hangUp  bool           // the connection is of no more use: its next bytes are the body refused
 }
@@ -44,6 +44,9 @@ func (r *request) answer() stage {
 		details := p.timer
 		if details == "" {
 			details = p.reason
+		}
+		if !r.span.On() {
+			p.nextHop = netip.AddrPort{} // an origin's address is not for strangers
 		}
 		r.text = appendProxyStatus(r.text, r.edge.name, p.kind, p.nextHop, details)
 		f.Add("Proxy-Status", r.value(mark))

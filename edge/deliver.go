@@ -14,15 +14,11 @@ import (
 func (r *request) deliver() stage {
 	o := r.object
 	age := max(seconds(r.verdict.Age), 0)
-	success := o.Status >= 200 && o.Status < 300 // else preconditions do not count, RFC 9110 §13.2.1
-	if r.conditional && success {
-		status, _, _ := cache.Precondition(r.in.Method, r.in.Fields, cache.ValidatorOf(&o.Response))
-		switch status {
-		case 304:
+	// Where the answer is no success, preconditions do not count (RFC 9110
+	// §13.2.1).
+	if r.conditional && o.Status >= 200 && o.Status < 300 {
+		if yes, _ := cache.NotModified(r.in.Fields, cache.ValidatorOf(&o.Response)); yes {
 			return r.notModified(o, age)
-		case 412:
-			return r.refuse(problem{status: 412, kind: fault.ProxyInternalResponse,
-				reason: "the precondition of the request does not hold"})
 		}
 	}
 	if r.ranged && r.in.Method == "GET" && o.Status == 200 {
@@ -32,6 +28,7 @@ func (r *request) deliver() stage {
 	}
 	body, err := r.open(o, 0, -1)
 	if err != nil {
+		r.object = nil // its first bytes are gone; ask for this request alone
 		return r.goAlone()
 	}
 	if err := r.respond(o.Status, r.fields(o.Fields, age), o.Size()); err != nil {
@@ -46,11 +43,12 @@ func (r *request) deliver() stage {
 // open prepares the reading of an object that is still coming in. It returns
 // nil for one that is complete: that has its bytes at hand.
 func (r *request) open(o *store.Object, from, length int64) (*store.Reader, error) {
+	whole := from == 0 && length < 0
+	if whole && r.reader != nil {
+		return r.reader, nil // since before the first byte
+	}
 	if o.Complete() {
 		return nil, nil
-	}
-	if r.reader != nil && from == 0 && length < 0 {
-		return r.reader, nil
 	}
 	reader, err := o.Reader(from, length)
 	if err != nil {
@@ -116,6 +114,8 @@ func (r *request) notModified(o *store.Object, age int64) stage {
 			kept = append(kept, l)
 		}
 	}
+	clear(all[len(kept):])
+	r.out = kept
 	if err := r.respond(304, kept, 0); err != nil {
 		return r.lost(err)
 	}

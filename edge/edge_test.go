@@ -1,10 +1,16 @@
 package edge
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"waypost/cdn"
+	"waypost/edge/store"
+	"waypost/fault"
+	"waypost/fetch"
 	"waypost/http/wire"
 )
 
@@ -21,43 +27,172 @@ func TestMissThenHit(t *testing.T) {
 		if g.body != "hello" || g.fields.Get("Age") != "10" || g.length != 5 {
 			t.Errorf("got %v, Age %s, length %d", g, g.fields.Get("Age"), g.length)
 		}
+		if g.fields.Get("Via") != "1.1 waypost-t1" {
+			t.Errorf("Via %q", g.fields.Get("Via"))
+		}
 		if w.trips() != 1 {
 			t.Errorf("%d trips to the origin", w.trips())
 		}
-		if n, err := w.edge.Purge("http://www.shop.test/a"); n != 1 || err != nil {
-			t.Errorf("purge: %d, %v", n, err)
-		}
-		w.cacheStatus(w.get("/a"), "; fwd=uri-miss; ttl=60; stored")
 	})
 }
 
-func TestCollapsed(t *testing.T) {
-	inWorld(t, func(x wire.Exchange) {
+func TestPurge(t *testing.T) {
+	inWorld(t, replying(200, "hello", "Cache-Control", "max-age=60"), func(w *world) {
+		w.get("/a?b")
+		for _, tt := range []struct {
+			url   string
+			n     int
+			fault fault.Kind
+		}{
+			{"http://www.shop.test/other", 0, ""},
+			{"https://www.shop.test/a?b", 0, ""}, // another key
+			{"HTTP://WWW.shop.test:80/a?b#c", 1, ""},
+			{"http://www.shop.test/a?b", 0, ""},
+			{"http://stranger.test/", 0, fault.DestinationNotFound},
+			{"ftp://www.shop.test/", 0, fault.HTTPRequestError},
+			{"nonsense", 0, fault.HTTPRequestError},
+		} {
+			if n, err := w.edge.Purge(tt.url); n != tt.n || fault.Of(err) != tt.fault {
+				t.Errorf("Purge(%s) = %d, %v", tt.url, n, err)
+			}
+		}
+		w.cacheStatus(w.get("/a?b"), "; fwd=uri-miss; ttl=60; stored")
+	})
+}
+
+// TestTableOfStages: every stage can be reached, and all lead to the end.
+func TestTableOfStages(t *testing.T) {
+	reached := map[stage]bool{toReceive: true}
+	for range life {
+		for s, row := range life {
+			if !reached[stage(s)] {
+				continue
+			}
+			for _, n := range row.next {
+				reached[n] = true
+			}
+		}
+	}
+	ends := map[stage]bool{done: true}
+	for range life {
+		for s, row := range life {
+			if slices.ContainsFunc(row.next, func(n stage) bool { return ends[n] }) {
+				ends[stage(s)] = true
+			}
+		}
+	}
+	for s := toReceive; s < done; s++ {
+		if !reached[s] || !ends[s] {
+			t.Errorf("%s: reached %v, comes to an end %v", s, reached[s], ends[s])
+		}
+	}
+}
+
+func TestSetSites(t *testing.T) {
+	slow := func(x wire.Exchange) {
+		time.Sleep(5 * time.Second)
+		reply(x, 200, "slow", "Cache-Control", "no-store")
+	}
+	inWorld(t, slow, func(w *world) {
+		before := make(chan got)
+		go func() { before <- w.get("/slow") }()
 		time.Sleep(time.Second)
-		reply(x, 200, "shared", "Cache-Control", "max-age=60")
-	}, func(w *world) {
-		const clients = 100
-		results := make(chan got, clients)
-		for range clients {
-			go func() { results <- w.get("/popular") }()
+		other := cdn.Site{Name: "other", Hosts: []string{"other.test"},
+			Origin: cdn.Origin{URLs: []string{"http://192.0.2.10/other"}}}
+		if err := w.edge.SetSites([]cdn.Site{other}); err != nil {
+			t.Fatal(err)
 		}
-		began := time.Now()
-		collapsed := 0
-		for range clients {
-			g := <-results
-			if g.body != "shared" {
-				t.Errorf("got %v", g)
-			}
-			if g.fields.Get("Cache-Status") == "waypost-t1; fwd=uri-miss; ttl=59; collapsed" {
-				collapsed++
-			}
+		if g := w.get("/slow"); g.status != 421 {
+			t.Errorf("a site that is gone answers %v", g)
 		}
-		if took := time.Since(began); took != time.Second {
-			t.Errorf("took %v", took)
+		if g := <-before; g.body != "slow" {
+			t.Errorf("a request under way got %v", g)
 		}
-		if w.trips() != 1 || collapsed != clients-1 {
-			t.Errorf("%d trips, %d collapsed", w.trips(), collapsed)
+		if g := w.get("http://other.test/x"); g.status != 200 || w.lastAsked().Path != "/other/x" {
+			t.Errorf("the new site answers %v, asked %s", g, w.lastAsked().Path)
+		}
+		was := w.edge.sites.Load()
+		if err := w.edge.SetSites([]cdn.Site{other, {Name: "bad", Origin: cdn.Origin{URLs: []string{"x:"}}}}); err == nil {
+			t.Error("a bad origin was accepted")
+		}
+		if w.edge.sites.Load() != was {
+			t.Error("a refused configuration changed something")
+		}
+		other.Hosts = append(other.Hosts, "more.test")
+		if err := w.edge.SetSites([]cdn.Site{other}); err != nil || w.edge.sites.Load().all[0].origin != was.all[0].origin {
+			t.Errorf("a site whose origin stays keeps its connections: %v", err)
 		}
 	})
-	_ = synctest.Wait
+}
+
+func TestMatch(t *testing.T) {
+	all := []cdn.Site{
+		{Name: "exact", Hosts: []string{"www.shop.test", "a.b.shop.test"}},
+		{Name: "wild", Hosts: []string{"*.shop.test", "www.shop.test"}},
+		{Name: "deep", Hosts: []string{"*.b.shop.test"}},
+		{Name: "any", Hosts: []string{"*"}},
+	}
+	for i := range all {
+		all[i].Origin.URLs = []string{"http://192.0.2.1"}
+	}
+	for n := range 2 { // with the site that takes all, and without
+		some := all[:len(all)-n]
+		index, err := newSites(some, &sites{}, &fetch.Client{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range []string{"www.shop.test", "a.b.shop.test", "c.b.shop.test", "x.shop.test", "shop.test", ".shop.test", "other.test", ""} {
+			want, got := cdn.Match(some, host), index.match([]byte(host))
+			if (want == nil) != (got == nil) || want != nil && want.Name != got.Name {
+				t.Errorf("match(%q) = %v, want %v", host, got, want)
+			}
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for _, name := range []string{"", "a b", "a;hit", "é"} {
+		if _, err := New(Config{Name: name, Store: store.NewMemory(1 << 20)}); err == nil {
+			t.Errorf("the name %q was accepted", name)
+		}
+	}
+}
+
+// TestCloseWhileFilling: nothing is left behind; the bubble would not end.
+func TestCloseWhileFilling(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) { <-x.Context().Done() }, func(w *world) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := w.open(ctx, &wire.Request{Path: "/never"}); err == nil {
+			t.Error("an answer came")
+		}
+		began := time.Now()
+		w.edge.Close()
+		if time.Since(began) != 0 {
+			t.Errorf("Close waited %v for a fill", time.Since(began))
+		}
+	})
+}
+
+func ExampleEdge() {
+	e, err := New(Config{
+		Name:  "fra1",
+		Store: store.NewMemory(64 << 20),
+		Fetch: &fetch.Client{},
+		Sites: []cdn.Site{{
+			Name:   "shop",
+			Hosts:  []string{"www.shop.test"},
+			Origin: cdn.Origin{URLs: []string{"http://127.0.0.1:8000"}},
+			Policy: cdn.DefaultPolicy(),
+		}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer e.Close()
+	// A wire.Server hands it the requests: &wire.Server{Handler: e}.
+	n, err := e.Purge("https://www.shop.test/")
+	fmt.Println(n, err)
+	// Output: 0 <nil>
 }

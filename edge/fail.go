@@ -19,7 +19,7 @@ func (r *request) fail() stage {
 	if shared != nil {
 		status = shared.status
 	}
-	if r.object != nil && r.in.Method != "POST" {
+	if r.object != nil {
 		if v := cache.OnError(time.Now(), r.site.rules, &r.ask, &r.object.Response, status); v.Serves() {
 			r.verdict = v
 			r.status = cacheStatus{fwd: "stale", status: status, collapsed: r.status.collapsed, detail: "stale-if-error"}

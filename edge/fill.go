@@ -104,14 +104,15 @@ func (f *failure) Unwrap() error { return f.err }
 func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
 	f := &fill{
 		edge: r.edge, site: r.site, filling: filling, key: slices.Clone(r.key), confirm: confirm,
-		ask:   cache.Request{Method: "GET", Fields: r.in.Fields.Clone()},
+		ask: cache.Request{Method: "GET", Fields: r.in.Fields.Clone(), Scheme: r.in.Scheme,
+			Host: strings.Clone(r.in.Authority), Path: strings.Clone(r.in.Path)},
 		heads: make(chan head), interims: make(chan interim, maxInterims),
 		left: make(chan struct{}), done: make(chan struct{}),
 		span: r.span.Child(),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(trace.With(r.edge.ctx, f.span))
 	f.out = wire.Request{
-		Method: "GET", Authority: strings.Clone(r.in.Authority), Path: strings.Clone(r.in.Path),
+		Method: "GET", Authority: f.ask.Host, Path: f.ask.Path,
 		Fields: r.outbound(f.span, forStore).Clone(), TakesTrailers: r.in.TakesTrailers,
 		Interim: f.interim,
 	}

@@ -16,7 +16,11 @@ func (r *request) lookup() stage {
 	r.lookups++
 	r.entry = r.edge.store.Get(r.key)
 	r.object = r.entry.Select(r.site.rules, r.in.Fields)
-	r.verdict = cache.Use(r.now, r.site.rules, &r.ask, r.stored())
+	if r.object == nil && r.entry != nil {
+		_, r.verdict = cache.Lookup(r.now, r.site.rules, &r.ask, r.entry.Responses) // to say that none matches
+	} else {
+		r.verdict = cache.Use(r.now, r.site.rules, &r.ask, r.stored())
+	}
 	switch r.verdict.Action {
 	case cache.Hit, cache.Stale:
 		return toHit

@@ -61,7 +61,8 @@ func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Resp
 		r.noteFetch(nil)
 		return nil, err
 	}
-	r.edge.inbound(resp, time.Now())
+	r.received = time.Now()
+	r.edge.inbound(resp, r.received)
 	return resp, nil
 }
 
@@ -71,9 +72,9 @@ func (r *request) freshenByHead() {
 	if r.in.Method != "HEAD" || r.object == nil || r.answered.Status != 200 {
 		return
 	}
-	now := time.Now()
-	came := &cache.Response{Status: 200, Fields: r.answered.Fields, Asked: r.now, Received: now}
-	if cache.Store(now, r.site.rules, &r.ask, came).Action != cache.Keep {
+	came, get := r.came(r.answered), r.ask
+	get.Method = "GET"
+	if cache.Store(r.received, r.site.rules, &get, came).Action != cache.Keep {
 		return
 	}
 	if fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came); ok {

@@ -27,7 +27,6 @@ func (r *request) noteLookup(verdict string) {
 		d = r.bypass()
 	}
 	if d != nil {
-		d.Verdict = verdict
 		*d = trace.Decision{Verdict: verdict, Reason: strings.Clone(d.Reason), Clause: d.Clause,
 			Because: strings.Clone(d.Because), Remedy: strings.Clone(d.Remedy)}
 	}
@@ -67,15 +66,14 @@ func (r *request) noteFetch(resp *fetch.Response) {
 	if !r.fetching.On() || r.report == nil {
 		return
 	}
+	fact := r.report.Fact()
+	fact.Stored = r.keeping != nil
 	var d *trace.Decision
 	if resp != nil {
-		came := &cache.Response{Status: resp.Status, Fields: resp.Fields, Asked: r.now, Received: r.now}
+		came := r.came(resp)
 		d = cache.Store(r.now, r.site.rules, &r.ask, came).Decision(r.site.rules, &r.ask, came)
-		if d == nil || d.Verdict != "pass" && r.lookups > 0 {
-			d = &trace.Decision{Verdict: "pass", Reason: "the request went past the cache"}
-		}
 	}
-	r.fetching.Done(r.report.Fact(), d)
+	r.fetching.Done(fact, d)
 }
 
 // noteFetch notes the fill's trip and whether what came was stored.
@@ -91,9 +89,9 @@ func (f *fill) noteFetch(resp *fetch.Response) {
 		switch {
 		case d == nil || f.verdict.Action != cache.Keep || f.stored:
 		case endless(resp):
-			d = &trace.Decision{Verdict: "pass", Reason: "an event stream has no end to be stored"}
+			d = &trace.Decision{Verdict: "do-not-store", Reason: "an event stream has no end to be stored"}
 		case variesByUs(resp.Fields):
-			d = &trace.Decision{Verdict: "pass", Reason: "the response varies by a field that proxies write",
+			d = &trace.Decision{Verdict: "do-not-store", Reason: "the response varies by a field that proxies write",
 				Because: "Vary: " + resp.Fields.Join("Vary")}
 		}
 	}

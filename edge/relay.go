@@ -21,6 +21,7 @@ func (r *request) relay() stage {
 	if r.ranged && resp.Status == 206 && r.in.Method == "GET" && r.lookups > 0 && r.object == nil {
 		r.wholeBehind()
 	}
+	r.keepPost(resp)
 	defer r.noteFetch(resp)
 	stop := r.breakOff(resp)
 	defer stop()
@@ -43,6 +44,9 @@ func (r *request) copy(resp *fetch.Response) stage {
 	for {
 		n, err := resp.Body.Read(buf[:])
 		if n > 0 {
+			if r.keeping != nil {
+				r.keeping.Write(buf[:n])
+			}
 			if err := r.write(buf[:n]); err != nil {
 				return r.lost(err)
 			}
@@ -54,8 +58,13 @@ func (r *request) copy(resp *fetch.Response) stage {
 		}
 		switch {
 		case err == io.EOF:
+			if r.keeping != nil {
+				r.keeping.Commit()
+			}
 			if resp.Trailers != nil {
-				r.x.Trailers(resp.Trailers())
+				if f := resp.Trailers(); len(f) > 0 {
+					r.x.Trailers(f)
+				}
 			}
 			return done
 		case err != nil && r.drained(resp):
@@ -121,6 +130,26 @@ func (r *request) invalidate(resp *fetch.Response) {
 func (r *request) purge(path string) {
 	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, path)
 	r.edge.store.Purge(r.key)
+}
+
+// keepPost begins to keep the answer to a POST where it says that it is the
+// target's representation, and for how long (RFC 9110 §9.3.3).
+func (r *request) keepPost(resp *fetch.Response) {
+	if r.in.Method != "POST" || variesByUs(resp.Fields) {
+		return
+	}
+	came := r.came(resp)
+	if cache.Store(r.now, r.site.rules, &r.ask, came).Action != cache.Keep {
+		return
+	}
+	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, r.in.Path)
+	r.keeping = r.edge.store.BeginAlone(r.key)
+	r.keeping.Start(cache.Stored(r.site.rules, &r.ask, came), resp.Length, true, nil)
+}
+
+// came is the origin's response as package cache wants it.
+func (r *request) came(resp *fetch.Response) *cache.Response {
+	return &cache.Response{Status: resp.Status, Fields: resp.Fields, Asked: r.now, Received: r.received}
 }
 
 // lost ends a request whose client could not be written to.

@@ -43,10 +43,12 @@ type request struct {
 	noted     bool            // edge.lookup is in the record
 	fetching  *trace.Span     // of a trip that this request makes itself
 	answered  *fetch.Response // of the origin, to be relayed
+	received  time.Time       // when its head came
 	report    *upstream.Report
 	failure   error // why the origin brought no answer
 	limited   *limitedBody
-	problem   problem // what the edge answers itself
+	keeping   *store.Filling // of the answer to a POST that later GETs may have
+	problem   problem        // what the edge answers itself
 	status    cacheStatus
 	sent      account // for the record
 	span      *trace.Span
@@ -72,7 +74,8 @@ type account struct {
 func (r *request) start(x wire.Exchange) {
 	r.x, r.in = x, x.Request()
 	r.now = time.Now()
-	r.ask = cache.Request{Method: r.in.Method, Fields: r.in.Fields}
+	r.ask = cache.Request{Method: r.in.Method, Fields: r.in.Fields,
+		Scheme: r.in.Scheme, Host: r.in.Authority, Path: r.in.Path}
 }
 
 // finish gives back what the request holds and notes what was sent.
@@ -82,6 +85,9 @@ func (r *request) finish() {
 	}
 	if r.fill != nil {
 		r.fill.leave()
+	}
+	if r.keeping != nil {
+		r.keeping.Abort(errGivenUp) // unless it was committed
 	}
 	if r.answered != nil {
 		r.answered.Body.Close()

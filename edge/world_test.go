@@ -2,10 +2,10 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +18,6 @@ import (
 	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/internal/memnet"
-	"waypost/link"
 	"waypost/trace"
 	"waypost/url"
 )
@@ -31,8 +30,6 @@ type world struct {
 	edge   *Edge
 	client *fetch.Client
 	record *trace.Ring
-	path   []string // stages of requests, where watched
-
 	mu     sync.Mutex
 	asked  []wire.Request // what the origin got, bodies left out
 	origin func(x wire.Exchange)
@@ -50,6 +47,7 @@ type setting struct {
 	config func(*Config)
 	delay  time.Duration
 	limits wire.Limits
+	hole   string // an address that never answers
 }
 
 // inWorld runs f in a bubble with a world whose origin answers as given.
@@ -61,6 +59,9 @@ func inWorld(t *testing.T, origin func(x wire.Exchange), f func(w *world), with 
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, origin: origin, record: &trace.Ring{}, net: &memnet.Net{Delay: s.delay}}
+		if s.hole != "" {
+			w.net.Hole = map[netip.Addr]bool{netip.MustParseAddr(s.hole): true}
+		}
 		site := cdn.Site{Name: "shop", Hosts: []string{"www.shop.test", "*.img.shop.test"},
 			Origin: cdn.Origin{URLs: []string{"http://192.0.2.10"}}, Policy: cdn.DefaultPolicy()}
 		if s.site != nil {
@@ -87,7 +88,7 @@ func inWorld(t *testing.T, origin func(x wire.Exchange), f func(w *world), with 
 			servers.Go(func() { server.Serve(ctx, l) })
 		}
 		serve(originAddr, wire.HandlerFunc(w.serveOrigin), wire.Limits{})
-		serve(edgeAddr, w.edge, s.limits)
+		serve(edgeAddr, wire.HandlerFunc(w.serveEdge), s.limits)
 		w.client = w.newClient(clientAddr)
 		f(w)
 		w.client.Close()
@@ -102,6 +103,21 @@ func (w *world) newClient(from netip.Addr) *fetch.Client {
 	return &fetch.Client{Network: w.net.Host(from), PerHost: 1000,
 		ConnectTo: map[string]string{":": edgeAddr.String() + ":80"},
 		Timeouts:  fetch.Timeouts{FirstByte: -1, BodyIdle: -1}}
+}
+
+// serveEdge is Edge.Serve, with each step held against the table of stages.
+func (w *world) serveEdge(x wire.Exchange) {
+	r := w.edge.requests.Get().(*request)
+	r.start(x)
+	for s := toReceive; s != done; {
+		next := life[s].run(r)
+		if !slices.Contains(life[s].next, next) {
+			w.t.Errorf("%s went to %s, which the table does not have", s, next)
+		}
+		s = next
+	}
+	r.finish()
+	w.edge.requests.Put(r)
 }
 
 func (w *world) serveOrigin(x wire.Exchange) {
@@ -229,8 +245,3 @@ func sampled(n uint64) (string, trace.ID) {
 	c := trace.Context{Trace: trace.ID{7, n}, Span: 9, Sampled: true}
 	return c.String(), c.Trace
 }
-
-var (
-	_ link.Network = link.OS{}
-	_              = errors.Is
-)

@@ -1,0 +1,224 @@
+package edge
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"waypost/http/field"
+	"waypost/http/wire"
+)
+
+// TestEvents: server-sent events arrive when they happen, and go on through
+// silence that would end another body.
+func TestEvents(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		x.Respond(200, field.Fields{{Name: "Content-Type", Value: "text/event-stream"}, {Name: "Cache-Control", Value: "max-age=60"}}, -1)
+		x.Flush()
+		for i := range 3 {
+			time.Sleep(time.Minute)
+			fmt.Fprintf(writer{x}, "data: %d\n\n", i)
+			x.Flush()
+		}
+	}, func(w *world) {
+		began := time.Now()
+		resp, err := w.open(context.Background(), &wire.Request{Path: "/events"})
+		if err != nil || time.Since(began) != 0 {
+			t.Fatalf("%v after %v: the head does not wait for the first event", err, time.Since(began))
+		}
+		events := bufio.NewReader(resp.Body)
+		for i := range 3 {
+			line, err := events.ReadString('\n')
+			if want := fmt.Sprintf("data: %d\n", i); line != want || err != nil || time.Since(began) != time.Duration(i+1)*time.Minute {
+				t.Errorf("got %q, %v after %v", line, err, time.Since(began))
+			}
+			events.ReadString('\n')
+		}
+		if _, err := events.ReadByte(); err != io.EOF {
+			t.Errorf("at the end: %v", err)
+		}
+		resp.Body.Close()
+		if w.edge.store.Len() != 0 {
+			t.Error("the stream was stored")
+		}
+	})
+}
+
+// TestEventsEndWithServer: a stream ends politely when the server drains.
+func TestEventsEndWithServer(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		draining := make(chan struct{})
+		w.origin = func(x wire.Exchange) {
+			x.Respond(200, field.Fields{{Name: "Content-Type", Value: "text/event-stream"}}, -1)
+			x.Write([]byte("data: 1\n\n"))
+			x.Flush()
+			<-x.Context().Done()
+		}
+		x := &fakeExchange{request: wire.Request{Method: "GET", Scheme: "http", Authority: "www.shop.test", Path: "/", Proto: wire.HTTP11},
+			conn: wire.ConnInfo{Draining: draining}}
+		go func() {
+			time.Sleep(time.Minute)
+			close(draining)
+		}()
+		began := time.Now()
+		w.serveEdge(x) // would panic in Abort, which the fake does not have
+		if time.Since(began) != time.Minute || x.body.String() != "data: 1\n\n" {
+			t.Errorf("ended after %v with %q", time.Since(began), x.body.String())
+		}
+	})
+}
+
+func TestTrailers(t *testing.T) {
+	for _, control := range []string{"no-store", "max-age=60"} {
+		inWorld(t, func(x wire.Exchange) {
+			x.Respond(200, field.Fields{{Name: "Cache-Control", Value: control}, {Name: "Trailer", Value: "Sum"}}, -1)
+			x.Write([]byte("body"))
+			x.Trailers(field.Fields{{Name: "Sum", Value: "42"}})
+		}, func(w *world) {
+			g := w.get("/", "TE", "trailers")
+			if g.body != "body" {
+				t.Errorf("got %v", g)
+			}
+			if control == "no-store" && g.trailers.Get("Sum") != "42" {
+				t.Errorf("trailers %v", g.trailers)
+			}
+		})
+	}
+}
+
+func TestInterim(t *testing.T) {
+	for _, control := range []string{"no-store", "max-age=60"} {
+		for _, method := range []string{"GET", "POST"} {
+			inWorld(t, func(x wire.Exchange) {
+				x.Inform(103, field.Fields{{Name: "Link", Value: "</a.css>; rel=preload"}})
+				time.Sleep(time.Second)
+				reply(x, 200, "body", "Cache-Control", control)
+			}, func(w *world) {
+				var hinted time.Time
+				began := time.Now()
+				g := w.do(&wire.Request{Method: method, Path: "/", Interim: func(int, field.Fields) { hinted = time.Now() }})
+				if len(g.informed) != 1 || g.informed[0].Status != 103 || g.informed[0].Fields.Get("Link") != "</a.css>; rel=preload" {
+					t.Errorf("informed %v", g.informed)
+				}
+				if g.body != "body" || hinted != began {
+					t.Errorf("got %v, the hint after %v", g, hinted.Sub(began))
+				}
+			})
+		}
+	}
+}
+
+// upgrading is an origin that echoes in capitals until its client has
+// finished, and then says goodbye.
+func upgrading(x wire.Exchange) {
+	c, err := x.Upgrade(101, field.Fields{{Name: "Sec-WebSocket-Accept", Value: "yes"}})
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	buf := make([]byte, 100)
+	for {
+		n, err := c.Read(buf)
+		if n > 0 {
+			c.Write([]byte(strings.ToUpper(string(buf[:n]))))
+		}
+		if err != nil {
+			c.Write([]byte("bye"))
+			return
+		}
+	}
+}
+
+// TestUpgrade: bytes go both ways, and each side can finish by itself.
+func TestUpgrade(t *testing.T) {
+	inWorld(t, upgrading, func(w *world) {
+		c, r := w.raw()
+		defer c.Close()
+		io.WriteString(c, "GET /chat HTTP/1.1\r\nHost: www.shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\nearly")
+		line, _ := r.ReadString('\n')
+		head := line
+		for line != "\r\n" && line != "" {
+			line, _ = r.ReadString('\n')
+			head += line
+		}
+		if !strings.HasPrefix(head, "HTTP/1.1 101") || !strings.Contains(head, "Sec-WebSocket-Accept: yes") ||
+			!strings.Contains(strings.ToLower(head), "upgrade: websocket") {
+			t.Fatalf("got %q", head)
+		}
+		if got := w.lastAsked(); got.Upgrade != "websocket" || got.Fields.Get("Sec-WebSocket-Key") != "k" {
+			t.Errorf("the origin was asked %v", got)
+		}
+		buf := make([]byte, 100)
+		n, err := io.ReadFull(r, buf[:5])
+		if string(buf[:n]) != "EARLY" {
+			t.Errorf("got %q, %v", buf[:n], err)
+		}
+		time.Sleep(TunnelIdle - time.Second)
+		io.WriteString(c, "late")
+		n, err = io.ReadFull(r, buf[:4])
+		if string(buf[:n]) != "LATE" {
+			t.Errorf("got %q, %v", buf[:n], err)
+		}
+		c.(interface{ CloseWrite() error }).CloseWrite()
+		rest, err := io.ReadAll(r)
+		if string(rest) != "bye" || err != nil {
+			t.Errorf("after half a close: %q, %v", rest, err)
+		}
+	})
+}
+
+// TestUpgradeSilence: a tunnel in which nothing moves ends.
+func TestUpgradeSilence(t *testing.T) {
+	inWorld(t, upgrading, func(w *world) {
+		c, r := w.raw()
+		defer c.Close()
+		began := time.Now()
+		io.WriteString(c, "GET /chat HTTP/1.1\r\nHost: www.shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		io.Copy(io.Discard, r)
+		if time.Since(began) != TunnelIdle {
+			t.Errorf("ended after %v, want %v", time.Since(began), TunnelIdle)
+		}
+	})
+}
+
+// TestUpgradeRefused: an origin that goes on with HTTP is relayed; h2c is no
+// protocol to make a tunnel for.
+func TestUpgradeRefused(t *testing.T) {
+	inWorld(t, replying(200, "plain", "Cache-Control", "max-age=60"), func(w *world) {
+		for _, tt := range []struct{ upgrade, want string }{
+			{"websocket", "; fwd=bypass"},
+			{"h2c", "; fwd=uri-miss; ttl=60; stored"},
+			{"TLS/1.2", "; hit; ttl=60"},
+		} {
+			c, r := w.raw()
+			io.WriteString(c, "GET / HTTP/1.1\r\nHost: www.shop.test\r\nConnection: Upgrade\r\nUpgrade: "+tt.upgrade+"\r\n\r\n")
+			resp, body := response(t, r, "GET")
+			if resp.StatusCode != 200 || body != "plain" || resp.Header.Get("Cache-Status") != "waypost-t1"+tt.want {
+				t.Errorf("%s: %d %q, %s", tt.upgrade, resp.StatusCode, body, resp.Header.Get("Cache-Status"))
+			}
+			c.Close()
+		}
+	})
+}
+
+// TestUpgradeEndsWithEdge: Close cuts what is left.
+func TestUpgradeEndsWithEdge(t *testing.T) {
+	inWorld(t, upgrading, func(w *world) {
+		c, r := w.raw()
+		defer c.Close()
+		io.WriteString(c, "GET /chat HTTP/1.1\r\nHost: www.shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		r.ReadString('\n')
+		began := time.Now()
+		w.edge.Close()
+		io.Copy(io.Discard, r)
+		synctest.Wait()
+		if time.Since(began) != 0 {
+			t.Errorf("ended after %v", time.Since(began))
+		}
+	})
+}

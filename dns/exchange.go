@@ -150,7 +150,7 @@ func (x *exchange) udp(ctx context.Context) ([]byte, error) {
 	if err := conn.SetDeadline(time.Now().Add(x.options.Timeout)); err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(longAgo) })()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })()
 	if _, err := conn.WriteToUDPAddrPort(x.query, x.info.Server); err != nil {
 		return nil, err
 	}

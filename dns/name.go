@@ -151,7 +151,7 @@ func NameFromWire(b []byte) (Name, error) {
 	n, defect := readName(b, 0, &buf)
 	switch {
 	case defect != Sound:
-		return "", fmt.Errorf("name in %d octets: %s", len(b), defect)
+		return "", fmt.Errorf("name in %d octets: %s", len(b), defect.String())
 	case n != len(b):
 		return "", fmt.Errorf("name in %d octets: it ends after %d", len(b), n)
 	}

@@ -220,7 +220,11 @@ func appendOPT(buf []byte, start int, q *Query, rcode, scope int, extended *Exte
 		s.Scope = scope
 		buf = binary.BigEndian.AppendUint16(buf, mdns.EDNS0SUBNET)
 		buf = binary.BigEndian.AppendUint16(buf, uint16(4+(s.Prefix.Bits()+7)/8))
+		family := len(buf)
 		buf = s.AppendBinary(buf)
+		if asked, ok := q.EDNS.Option(mdns.EDNS0SUBNET); ok {
+			copy(buf[family:], asked[:2]) // as it was sent: with 0 bits it may be 0
+		}
 	}
 	if extended != nil {
 		buf = binary.BigEndian.AppendUint16(buf, mdns.EDNS0EDE)

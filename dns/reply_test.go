@@ -118,6 +118,18 @@ func TestReplySections(t *testing.T) {
 	}
 }
 
+// TestReplyEchoesSubnet: what a client sends of its subnet comes back as it
+// was (RFC 7871 §7.2.1), a family of 0 too.
+func TestReplyEchoesSubnet(t *testing.T) {
+	for _, content := range []string{"\x00\x00\x00\x00", "\x00\x01\x00\x00", "\x00\x02\x00\x00", "\x00\x01\x14\x00\xcb\x00\x70"} {
+		q := question(t, "x.test.", mdns.TypeA, 1232, &mdns.EDNS0_LOCAL{Code: mdns.EDNS0SUBNET, Data: []byte(content)})
+		out := AppendError(nil, q, 0, nil)
+		if got := string(out[len(out)-len(content):]); got != content {
+			t.Errorf("sent %x, got %x", content, got)
+		}
+	}
+}
+
 func TestReplyTruncates(t *testing.T) {
 	var many []string
 	for i := range 40 {

@@ -172,7 +172,7 @@ func (c *tcpConn) await() (size int, ok bool) {
 		}
 		head, err := c.r.Peek(2)
 		if err == nil {
-			c.r.Discard(2)
+			_, _ = c.r.Discard(2) // what was peeked at is there
 			return int(binary.BigEndian.Uint16(head)), true
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.r.Buffered() > 0 {
@@ -199,12 +199,11 @@ func (c *tcpConn) send(j *job, response []byte) bool {
 		return true
 	}
 	// The response stands where it belongs already, unless it outgrew out.
-	frame := append(j.out[:2], response...)
-	binary.BigEndian.PutUint16(frame, uint16(len(response)))
-	j.out = frame[:0]
+	j.out = append(j.out[:2], response...)
+	binary.BigEndian.PutUint16(j.out, uint16(len(response)))
 	c.write.Lock()
 	defer c.write.Unlock()
 	c.net.SetWriteDeadline(time.Now().Add(c.v.limits.Write))
-	_, err := c.net.Write(frame)
+	_, err := c.net.Write(j.out)
 	return err == nil
 }

@@ -185,7 +185,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 	<-ctx.Done()
 	s.tcp.Close()
-	s.udp.SetReadDeadline(longAgo)
+	_ = s.udp.SetReadDeadline(longAgo)
 	v.drain(abandon)
 	s.udp.Close()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
@@ -247,7 +247,7 @@ type job struct {
 func (j *job) take(q *Query) {
 	j.packet = append(j.packet[:0], q.Packet...)
 	j.query.From, j.query.Transport = q.From, q.Transport
-	j.query.Parse(j.packet)
+	_ = j.query.Parse(j.packet) // as sound as when it was read
 	if j.out == nil {
 		j.out = make([]byte, 0, 2+maxQuery)
 	}

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -281,7 +282,7 @@ func TestServerSlowReader(t *testing.T) {
 		start := time.Now()
 		c.Write(frame(query(t, "a.quick.")))
 		time.Sleep(20 * time.Second) // takes nothing
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("after %v: %v, want a closed connection", time.Since(start), err)
 		}
 	})

@@ -79,7 +79,7 @@ func (c *Client) resolve(ctx context.Context, to target) ([]netip.Addr, error) {
 func (c *Client) connect(ctx context.Context, to target, addrs []netip.Addr) (net.Conn, error) {
 	connecting, cancel := phase(ctx, TimerConnect, c.Timeouts.withDefaults().Connect)
 	defer cancel()
-	r := &race{network: c.Network, host: to.toHost, span: trace.From(ctx), spawn: c.work.Go}
+	r := &race{network: c.Network, host: to.toHost, span: trace.From(ctx), spawn: c.pool().dials.Go}
 	for _, a := range interleave(addrs) {
 		r.addrs = append(r.addrs, netip.AddrPortFrom(a, to.toPort))
 	}

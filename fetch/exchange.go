@@ -135,6 +135,10 @@ func (x *exchange) acquire() (*conn, error) {
 		return g.conn, g.err
 	}
 	x.trip.Reused = false
+	if !pool.dialing() {
+		return nil, errClosed
+	}
+	defer pool.dials.Done()
 	c, err := x.client.dial(x.ctx, x.to)
 	if err != nil {
 		pool.undialed(x.to, err, x.ctx.Err() != nil)

@@ -92,15 +92,19 @@ func (r *race) run(ctx context.Context) (net.Conn, error) {
 	for {
 		select {
 		case a := <-r.results:
+			if a.err != nil && ctx.Err() != nil {
+				r.results <- a // it failed because all is over
+				r.abandon(context.Cause(ctx))
+				return nil, r.err()
+			}
 			r.pending = slices.DeleteFunc(r.pending, func(p attempt) bool { return p.addr == a.addr })
 			if a.err == nil {
 				r.won(a)
 				return a.conn, nil
 			}
-			a.err = ended(ctx, a.err)
 			r.lost(a)
 			r.failed = append(r.failed, a)
-			if r.next < len(r.addrs) && ctx.Err() == nil {
+			if r.next < len(r.addrs) {
 				r.start(dialing)
 				timer.Reset(AttemptDelay)
 			} else if len(r.pending) == 0 {
@@ -130,42 +134,37 @@ func (r *race) start(ctx context.Context) {
 	})
 }
 
-// won notes the winner and leaves the attempts still open to their end.
+// won notes the winner and gives up the attempts still open.
 func (r *race) won(a attempt) {
 	if r.span.On() {
 		r.span.Took(a.began, a.settled, connected(r.host, a), r.decision(a))
 	}
-	r.settle(fmt.Errorf("given up: %s was connected first", a.addr))
+	r.giveUp(fault.New(fault.ConnectionTerminated, "given up", fmt.Errorf("%s was connected first", a.addr)))
 }
 
-// abandon gives up every attempt still open because of err.
+// abandon ends the race without a winner because of err.
 func (r *race) abandon(err error) {
-	for _, a := range r.pending {
-		a.err = err
-		r.failed = append(r.failed, a)
-	}
-	r.settle(err)
+	r.failed = append(r.failed, r.giveUp(err)...)
 }
 
-// settle waits, beside the request, for the attempts still open, closes what
-// they bring and notes them as lost for the reason given.
-func (r *race) settle(reason error) {
-	pending := len(r.pending)
-	if pending == 0 {
-		return
+// giveUp notes the attempts still open as lost for the reason given and sees
+// to it, beside the request, that what they may still bring is closed.
+func (r *race) giveUp(reason error) []attempt {
+	now, lost := time.Now(), slices.Clone(r.pending)
+	for i := range lost {
+		lost[i].settled, lost[i].err = now, reason
+		r.lost(lost[i])
 	}
-	r.spawn(func() {
-		for range pending {
-			a := <-r.results
-			if a.conn != nil {
-				a.conn.Close()
+	if len(lost) > 0 {
+		r.spawn(func() {
+			for range lost {
+				if a := <-r.results; a.conn != nil {
+					a.conn.Close()
+				}
 			}
-			if a.err == nil || errors.Is(a.err, context.Canceled) {
-				a.err = reason
-			}
-			r.lost(a)
-		}
-	})
+		})
+	}
+	return lost
 }
 
 // lost notes an attempt that brought no connection.

@@ -66,7 +66,6 @@ type Client struct {
 
 	once  sync.Once
 	conns *pool
-	work  sync.WaitGroup // the goroutines of races
 }
 
 // pool returns the client's pool, made at the first call.
@@ -163,7 +162,7 @@ func (c *Client) CloseIdle() { c.pool().closeIdle() }
 // goroutine of the client has ended. Requests fail from then on.
 func (c *Client) Close() error {
 	c.pool().close()
-	c.work.Wait()
+	c.pool().dials.Wait()
 	return nil
 }
 

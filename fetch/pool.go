@@ -30,6 +30,8 @@ type pool struct {
 	running map[*exchange]bool // requests under way
 	dead    []*conn            // to be closed by unlock
 	closed  bool
+
+	dials sync.WaitGroup // dials under way, and the goroutines of their races
 }
 
 // host is what the pool knows of one target.
@@ -146,6 +148,17 @@ func (p *pool) mayDial(h *host) bool {
 		return h.dialing == 0
 	}
 	return len(h.idle)+h.busy+h.dialing < p.perHost
+}
+
+// dialing says that a permission to dial is used now. It reports false when
+// the pool was closed meanwhile; else dials.Done must follow.
+func (p *pool) dialing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.dials.Add(1)
+	}
+	return !p.closed
 }
 
 // dialed takes in the connection that an allowed dial brought; it carries the

@@ -145,9 +145,13 @@ func (s *search) askServers(ctx context.Context, c *candidates, name dns.Name, q
 // try asks one server once.
 func (s *search) try(ctx context.Context, c *candidates, p pick, name dns.Name, qtype uint16, why *trace.Decision) (*reply, try) {
 	a := p.addr
+	var chosen *trace.Decision
+	if s.span.On() {
+		chosen = p.decision(why)
+	}
 	a.rounds++
 	t := try{server: a.at}
-	msg, span, info, err := s.exchange(ctx, c.zone, a, name, qtype, p.decision(why))
+	msg, span, info, err := s.exchange(ctx, c.zone, a, name, qtype, chosen)
 	now := time.Now()
 	if err != nil {
 		timedOut := isTimeout(err)

@@ -460,6 +460,19 @@ func (b *notebook) begin(station string) context.Context {
 	return trace.With(context.Background(), s.Begin())
 }
 
+// reasons are the decisions' grounds.
+func (b *notebook) reasons() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, e := range b.events {
+		if e.Decision != nil {
+			out = append(out, e.Decision.Reason)
+		}
+	}
+	return out
+}
+
 // lines are the events in short.
 func (b *notebook) lines() []string {
 	b.mu.Lock()

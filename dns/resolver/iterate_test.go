@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,11 @@ func TestRoad(t *testing.T) {
 			"dns.answer www.shop.test.cdn.test A NOERROR from server 2 [answered]",
 			"dns.answer www.shop.test A NOERROR from iteration 3 [answered]",
 		})
+		for _, reason := range book.reasons() {
+			if strings.Contains(reason, "once more") {
+				t.Errorf("every question was asked once, and the record says %q", reason)
+			}
+		}
 		if got, want := time.Since(n.began), 70*time.Millisecond; got != want {
 			t.Errorf("took %v, want %v", got, want)
 		}

@@ -45,7 +45,12 @@ func raw(t *testing.T, s *Server, text string) string {
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(59 * time.Second))
+	return readAll(c)
+}
+
+// readAll reads until the peer closes, or for a virtual minute.
+func readAll(c *memConn) string {
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	b, err := io.ReadAll(c)
 	if err == nil {
 		return string(b) + "<closed>"

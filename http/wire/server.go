@@ -63,19 +63,7 @@ var errStopped = errors.New("server stopped")
 // running exchanges end within Limits.Drain, closes the rest and returns
 // nil. It returns early with the listener's error when that fails for good.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	v := &serving{
-		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
-		draining: make(chan struct{}), conns: map[*serverConn]struct{}{},
-	}
-	v.left = sync.NewCond(&v.mu)
-	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	if s.TLS != nil {
-		v.scheme = "https"
-		v.tls = s.TLS.Clone()
-		if len(v.tls.NextProtos) == 0 {
-			v.tls.NextProtos = []string{"h2", "http/1.1"}
-		}
-	}
+	v := newServing(ctx, s)
 	unwatch := context.AfterFunc(ctx, func() {
 		l.Close()
 		v.wakeAll()
@@ -89,6 +77,23 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	v.drain()
 	return err
+}
+
+func newServing(ctx context.Context, s *Server) *serving {
+	v := &serving{
+		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
+		draining: make(chan struct{}), conns: map[*serverConn]struct{}{},
+	}
+	v.left = sync.NewCond(&v.mu)
+	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	if s.TLS != nil {
+		v.scheme = "https"
+		v.tls = s.TLS.Clone()
+		if len(v.tls.NextProtos) == 0 {
+			v.tls.NextProtos = []string{"h2", "http/1.1"}
+		}
+	}
+	return v
 }
 
 func (v *serving) wakeAll() {

@@ -121,6 +121,7 @@ func TestLimits(t *testing.T) {
 			"http://www.shop.test/":  {fields: htmlType, body: "<img src=1><img src=2><img src=3>"},
 			"http://www.shop.test/1": {body: body}, "http://www.shop.test/2": {body: body}, "http://www.shop.test/3": {body: body},
 		}, func(w *world) {
+			w.browser.Fetch.PerHost = 1 // one after the other
 			w.browser.Limits.Page = 12000
 			r, _ := w.load("http://www.shop.test/", Options{})
 			if r.Failed != 1 || r.Err != nil {

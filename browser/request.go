@@ -6,7 +6,6 @@ import (
 	"waypost/http/cache"
 	"waypost/http/field"
 	"waypost/http/wire"
-	"waypost/trace"
 	"waypost/url"
 )
 
@@ -129,24 +128,6 @@ func (t *trip) fetchSite() string {
 		}
 	}
 	return relation
-}
-
-// sentFields are the fields of a request for the record.
-func sentFields(r *wire.Request, proto, authority string) []string {
-	out := make([]string, 0, len(r.Fields)+1)
-	if proto == wire.HTTP11 {
-		out = append(out, "Host: "+authority)
-	}
-	return append(out, redacted(r.Fields)...)
-}
-
-// redacted lists fields for the record.
-func redacted(f field.Fields) []string {
-	out := make([]string, len(f))
-	for i := range f {
-		out[i] = trace.Redacted(f[i].Name, f[i].Value)
-	}
-	return out
 }
 
 func or(a, b string) string {

@@ -151,7 +151,16 @@ func (s *sheet) nameAt(i int) bool {
 }
 
 func (s *sheet) name() string {
+	begin := s.at
+	for s.at < len(s.text) && s.nameAt(s.at) && s.text[s.at] != '\\' {
+		s.at++
+	}
+	plain := s.text[begin:s.at]
+	if s.at == len(s.text) || s.text[s.at] != '\\' {
+		return strings.ToLower(plain)
+	}
 	var b strings.Builder
+	b.WriteString(plain)
 	for s.at < len(s.text) && s.nameAt(s.at) {
 		if s.text[s.at] == '\\' {
 			s.escape(&b)

@@ -26,7 +26,7 @@ const ms = time.Millisecond
 // world is a browser and the sites that a test sets up, in virtual time. All
 // hosts share one address, 10 ms away.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	net     *memnet.Net
 	browser *Browser
 	ring    *trace.Ring
@@ -82,7 +82,7 @@ func inWorld(t *testing.T, pages map[string]answer, f func(w *world)) {
 	})
 }
 
-func newWorld(t *testing.T, pages map[string]answer) *world {
+func newWorld(t testing.TB, pages map[string]answer) *world {
 	w := &world{t: t, net: &memnet.Net{Delay: 10 * ms}, ring: &trace.Ring{}, pages: pages}
 	ca, err := cert.NewCA("test", time.Now())
 	if err != nil {

@@ -120,7 +120,7 @@ func lessDecision(z *cut, ask dns.Name, less bool) *trace.Decision {
 
 // arrived wraps a server's reply.
 func (s *search) arrived(rep *reply, source string, led bool) *found {
-	f := &found{parts: rep.parts, target: rep.target, source: source, server: rep.server, noted: led}
+	f := &found{parts: rep.parts, target: rep.target, source: source, server: rep.server}
 	if !led {
 		f.decision = &trace.Decision{Verdict: "shared", Reason: "another client had just asked the same, and the answer served both", Clause: "RFC 5452 §5"}
 	}

@@ -55,9 +55,6 @@ func (s *search) noteReply(span *trace.Span, rep *reply, m *mdns.Msg, z *cut, na
 		}
 	}
 	ans.TTL = max(ans.TTL, 0)
-	if z.forward {
-		ans.Source = fromForwarder
-	}
 	d.Verdict, d.Reason = s.verdict(rep, z)
 	switch {
 	case rep.target != "":
@@ -100,9 +97,6 @@ func (s *search) noteFailure(span *trace.Span, at netip.AddrPort, name dns.Name,
 		Name: text(name), Type: dns.TypeString(qtype), Server: at.String(), Source: "server", Answers: []string{},
 		Fault: string(fault.DNSError), Error: t.err.Error(),
 	}
-	if z.forward {
-		ans.Source = fromForwarder
-	}
 	d := &trace.Decision{Verdict: "next-server", Reason: t.err.Error()}
 	switch {
 	case t.silent:
@@ -135,11 +129,11 @@ func (s *search) noteAliases(qtype uint16) {
 	s.aliases = nil
 }
 
-// noteEnd records the whole answer, unless a single server's answer on
-// record says exactly the same.
+// noteEnd records the whole answer: what the servers said on the way hangs
+// below it.
 func (s *search) noteEnd(a *Answer, pieces []*found) {
 	last := pieces[len(pieces)-1]
-	if !s.span.On() || len(pieces) == 1 && last.noted && last.source == fromForwarder {
+	if !s.span.On() {
 		return
 	}
 	ans := trace.DNSAnswer{

@@ -64,7 +64,6 @@ type found struct {
 	server   netip.AddrPort
 	decision *trace.Decision
 	aged     bool // the TTLs count from an earlier moment
-	noted    bool // a dns.answer of exactly this is on record
 }
 
 // resolve answers a question through all stages, following aliases.

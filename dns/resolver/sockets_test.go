@@ -54,6 +54,7 @@ func TestOverSockets(t *testing.T) {
 	same(t, "record", book.lines(), []string{
 		"dns.query www.shop.test A @192.0.2.53:53 [asked]",
 		"dns.answer www.shop.test A NOERROR from hosts 1 [hosts]",
+		"dns.answer www.shop.test A NOERROR from server 1 [answered]",
 		"dns.answer www.shop.test A NOERROR from forwarder 1 [answered]",
 	})
 	query, inner := book.events[0], book.events[1]

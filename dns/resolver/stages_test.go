@@ -98,9 +98,9 @@ ns.sub IN A 192.0.2.71
 			{"shop.home.test", mdns.TypeA, "NOERROR direct.shop.test. 198.51.100.80", "iteration", false, "", 3},
 			{"direct.shop.test", mdns.TypeA, "NOERROR 198.51.100.80", "cache", false, "cached, 120 s left", 0},
 			{"www.sub.home.test", mdns.TypeA, "NOERROR 192.168.2.1", "iteration", false, "", 1},
-			{"x.corp.test", mdns.TypeA, "NOERROR 10.0.0.1", "forwarder", false, "the forwarder says so", 1},
+			{"x.corp.test", mdns.TypeA, "NOERROR 10.0.0.1", "forwarder", false, "a forwarder found it", 1},
 			{"alias.corp.test", mdns.TypeA, "NOERROR www.home.test. 192.168.1.80", "forwarder", false, "", 1},
-			{"y.corp.test", mdns.TypeA, "NXDOMAIN", "forwarder", false, "the forwarder says so", 1},
+			{"y.corp.test", mdns.TypeA, "NXDOMAIN", "forwarder", false, "a forwarder found it", 1},
 			{"localhost", mdns.TypeA, "NOERROR 127.0.0.1", "zone", true, "the name has a meaning of its own and no server is asked for it", 0},
 			{"a.localhost", mdns.TypeAAAA, "NOERROR ::1", "zone", true, "the name has a meaning of its own and no server is asked for it", 0},
 			{"localhost", mdns.TypeTXT, "NOERROR", "zone", true, "the name has a meaning of its own and no server is asked for it", 0},
@@ -151,8 +151,9 @@ func TestForwarder(t *testing.T) {
 		}
 		same(t, "record", book.lines(), []string{
 			"dns.query www.shop.test A @192.0.2.60:53 [asked]",
-			"dns.answer www.shop.test A  from forwarder 0 [next-server]",
+			"dns.answer www.shop.test A  from server 0 [next-server]",
 			"dns.query www.shop.test A @192.0.2.61:53 [asked]",
+			"dns.answer www.shop.test A NOERROR from server 1 [answered]",
 			"dns.answer www.shop.test A NOERROR from forwarder 1 [answered]",
 		})
 		if got := time.Since(n.began); got != forwarderTimeout+10*time.Millisecond {

@@ -60,17 +60,15 @@ func appendAccept(dst []byte, rules *Rules, req field.Fields, kind kind) (out []
 	if kind == acceptLanguage {
 		name = "Accept-Language"
 	}
-	var list [maxWeighted]weighted
+	var found [maxWeighted]weighted
 	n, present := 0, false
 	for i := range req {
 		if !field.Is(req[i].Name, name) {
 			continue
 		}
 		present = true
-		rest, more := req[i].Value, true
-		for more {
-			var member string
-			member, rest, more = cutMember(rest)
+		list := membersOf(req[i].Value)
+		for member, more := list.next(); more; member, more = list.next() {
 			if member == "" {
 				continue
 			}
@@ -78,22 +76,22 @@ func appendAccept(dst []byte, rules *Rules, req field.Fields, kind kind) (out []
 			if !ok || n == maxWeighted {
 				return dst, false
 			}
-			list[n] = w
+			found[n] = w
 			n++
 		}
 	}
 	if kind == acceptEncoding {
 		if len(rules.Codings) > 0 {
-			n, present = reduce(&list, n, rules.Codings), true
+			n, present = reduce(&found, n, rules.Codings), true
 		}
 		if n == 0 && present { // RFC 9110 §12.5.3: an empty field wants no coding
-			list[0], n = weighted{"identity", 1000}, 1
+			found[0], n = weighted{"identity", 1000}, 1
 		}
 	}
-	sortWeighted(list[:n])
+	sortWeighted(found[:n])
 	start := len(dst)
-	for i, w := range list[:n] {
-		if i > 0 && w.weight == list[i-1].weight && field.Is(w.token, list[i-1].token) {
+	for i, w := range found[:n] {
+		if i > 0 && w.weight == found[i-1].weight && field.Is(w.token, found[i-1].token) {
 			continue
 		}
 		if len(dst)-start+len(w.token)+len(",;q=0.000") > acceptSpace {
@@ -107,12 +105,14 @@ func appendAccept(dst []byte, rules *Rules, req field.Fields, kind kind) (out []
 // parseWeighted reads token [ OWS ";" OWS "q=" qvalue ].
 func parseWeighted(member string) (weighted, bool) {
 	token, parameter, has := strings.Cut(member, ";")
-	w := weighted{strings.TrimRight(token, " \t"), 1000}
-	switch { // RFC 9110 §8.4.1: aliases
-	case field.Is(w.token, "x-gzip"):
-		w.token = "gzip"
-	case field.Is(w.token, "x-compress"):
-		w.token = "compress"
+	w := weighted{trim(token), 1000}
+	if len(w.token) > 2 && w.token[1] == '-' { // RFC 9110 §8.4.1: aliases
+		switch {
+		case field.Is(w.token, "x-gzip"):
+			w.token = "gzip"
+		case field.Is(w.token, "x-compress"):
+			w.token = "compress"
+		}
 	}
 	if !isToken(w.token) {
 		return w, false
@@ -120,7 +120,7 @@ func parseWeighted(member string) (weighted, bool) {
 	if !has {
 		return w, true
 	}
-	parameter = strings.TrimLeft(parameter, " \t")
+	parameter = trim(parameter)
 	if len(parameter) < 3 || parameter[0]|0x20 != 'q' || parameter[1] != '=' {
 		return w, false
 	}

@@ -43,7 +43,7 @@ func initialAge(r *Response) time.Duration {
 // that is a list. What is no number is ignored (RFC 9111 §5.1).
 func ageField(f field.Fields) (time.Duration, bool) {
 	value, _, _ := strings.Cut(f.Get("Age"), ",")
-	return deltaSeconds(strings.Trim(value, " \t"))
+	return deltaSeconds(trim(value))
 }
 
 // dateField reads a field that holds one HTTP-date. Several lines that
@@ -62,7 +62,7 @@ func dateField(r *Response, name string) (time.Time, bool) {
 	if !seen {
 		return time.Time{}, false
 	}
-	return ParseDate(strings.Trim(value, " \t"), r.Received)
+	return ParseDate(trim(value), r.Received)
 }
 
 // since is later minus earlier, and 0 where the clock ran backwards.

@@ -52,15 +52,11 @@ func (c *control) readCacheControl(fields field.Fields, shared bool) bool {
 			continue
 		}
 		found = true
-		value := fields[i].Value
-		for {
-			d, rest, ok := nextDirective(value)
-			if !ok {
-				break
-			}
-			c.take(d, shared)
-			value = rest
+		list := membersOf(fields[i].Value)
+		for member, ok := list.next(); ok; member, ok = list.next() {
+			c.take(parseDirective(member), shared)
 		}
+		c.broken = c.broken || list.plain
 	}
 	return found
 }
@@ -69,7 +65,6 @@ func (c *control) readCacheControl(fields field.Fields, shared bool) bool {
 // forbids counts even with an argument that it does not have; what permits
 // counts only as it is defined.
 func (c *control) take(d directive, shared bool) {
-	c.broken = c.broken || d.unclosed
 	clean := !d.hasArg && !d.broken
 	switch len(d.name) {
 	case 6:

@@ -192,17 +192,14 @@ func (e evidence) inResponse(resp *Response, p *reading) string {
 // directiveIn returns the first of the named directives as it is written in
 // value, or "".
 func directiveIn(value string, names []string) string {
-	for value != "" {
-		d, rest, ok := nextDirective(value)
-		if !ok {
-			return ""
-		}
+	list := membersOf(value)
+	for member, ok := list.next(); ok; member, ok = list.next() {
+		d := parseDirective(member)
 		for _, name := range names {
 			if field.Is(d.name, name) {
-				return strings.Trim(value[:len(value)-len(rest)], " \t,")
+				return member
 			}
 		}
-		value = rest
 	}
 	return ""
 }

@@ -16,75 +16,24 @@ type directive struct {
 	// quoted string that does not end. What it says is then taken in the
 	// most cautious sense.
 	broken bool
-	// unclosed: a quoted string does not end.
-	unclosed bool
 }
 
-// nextDirective cuts the first directive off a Cache-Control value. Empty
-// members are skipped (RFC 9110 §5.6.1.2); ok is false at the end.
-//
-// A quoted string hides commas, unless it does not end: then nothing is
-// hidden, so that a stray quote cannot swallow a no-store.
-func nextDirective(s string) (d directive, rest string, ok bool) {
-	s = strings.TrimLeft(s, " \t,")
-	if s == "" {
-		return directive{}, "", false
-	}
-	end, equals := len(s), -1
-	closed := -1 // where the argument's quoted string ends
-scan:
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ',':
-			end = i
-			break scan
-		case '=':
-			if equals < 0 {
-				equals = i
-			}
-		case '"':
-			j := closingQuote(s, i)
-			if j < 0 {
-				d.broken, d.unclosed = true, true
-				continue
-			}
-			if equals == i-1 {
-				closed = j
-			}
-			i = j
-		}
-	}
-	member := strings.TrimRight(s[:end], " \t")
-	rest = s[end:]
+// parseDirective reads one member of a Cache-Control field.
+func parseDirective(member string) directive {
+	d := directive{name: member}
+	equals := strings.IndexByte(member, '=')
 	if equals < 0 {
-		d.name = member
-		return d, rest, true
+		return d
 	}
-	d.name, d.arg, d.hasArg = member[:equals], member[equals+1:], true
-	if t := strings.TrimRight(d.name, " \t"); t != d.name {
-		d.name, d.broken = t, true
-	}
+	d.name, d.arg, d.hasArg = trim(member[:equals]), member[equals+1:], true
+	d.broken = len(d.name) != equals
 	switch {
-	case closed >= 0 && closed == len(member)-1:
-		d.arg = member[equals+2 : closed]
-	case closed >= 0 || strings.ContainsAny(d.arg, " \t\""):
+	case d.arg != "" && d.arg[0] == '"' && closingQuote(d.arg, 0) == len(d.arg)-1:
+		d.arg = d.arg[1 : len(d.arg)-1]
+	case strings.ContainsAny(d.arg, " \t\""):
 		d.broken = true
 	}
-	return d, rest, true
-}
-
-// closingQuote returns the index of the quote that ends the quoted string
-// which begins at s[open], or -1.
-func closingQuote(s string, open int) int {
-	for i := open + 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return -1
+	return d
 }
 
 // maxDelta is what larger delta-seconds count as (RFC 9111 §1.2.2).
@@ -95,16 +44,14 @@ func deltaSeconds(s string) (time.Duration, bool) {
 	if s == "" {
 		return 0, false
 	}
-	n := time.Duration(0)
+	n := int64(0)
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return 0, false
 		}
-		if n < maxDelta {
-			n = n*10 + time.Duration(s[i]-'0')*time.Second
-		}
+		n = min(n*10+int64(s[i]-'0'), int64(maxDelta/time.Second))
 	}
-	return min(n, maxDelta), true
+	return time.Duration(n) * time.Second, true
 }
 
 // delta is the value of a directive that takes delta-seconds.
@@ -155,13 +102,12 @@ func fieldNames(d directive) (names []string, ok bool) {
 // isToken reports whether s is a token (RFC 9110 §5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
-			continue
-		}
-		if strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if c := s[i]; c >= 0x80 || tokenBits[c>>6]>>(c&63)&1 == 0 {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// tokenBits has a bit for each tchar: digits, letters and !#$%&'*+-.^_`|~.
+var tokenBits = [2]uint64{0x03ff6cfa00000000, 0x57ffffffc7fffffe}

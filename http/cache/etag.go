@@ -7,13 +7,13 @@ func isWeak(tag string) bool { return strings.HasPrefix(tag, "W/") }
 
 // strongMatch: both are strong and the same (RFC 9110 §8.8.3.2).
 func strongMatch(a, b string) bool {
-	a, b = strings.Trim(a, " \t"), strings.Trim(b, " \t")
+	a, b = trim(a), trim(b)
 	return a == b && a != "" && !isWeak(a)
 }
 
 // weakMatch: the same but for the marks of weakness (RFC 9110 §8.8.3.2).
 func weakMatch(a, b string) bool {
-	a, b = strings.Trim(a, " \t"), strings.Trim(b, " \t")
+	a, b = trim(a), trim(b)
 	return strings.TrimPrefix(a, "W/") == strings.TrimPrefix(b, "W/") && a != "" && b != ""
 }
 

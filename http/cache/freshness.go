@@ -83,7 +83,7 @@ func read(rules *Rules, r *Response) reading {
 	d.set(neverStale, c.has(mustRevalidate) || rules.Shared && c.has(proxyRevalidate))
 	d.set(sharedMaxAge, rules.Shared && c.sMaxAge.given)
 	d.set(varies, r.Fields.Has("Vary"))
-	d.set(varyAny, d.has(varies) && r.Fields.Contains("Vary", "*"))
+	d.set(varyAny, d.has(varies) && selectsByAnything(r.Fields))
 	d.validator = readValidator(r)
 	// RFC 9111 §4.3.4 has 304 update stored 200 responses; a 203 is a 200
 	// that was transformed on its way.
@@ -194,10 +194,29 @@ func understood(status int) bool {
 	return false
 }
 
-// varyNames are the members of Vary, each once.
+// maxVary is how many fields a response may be selected by. Each lookup
+// compares them all; a longer list is no selection but an accident, and
+// counts as "*".
+const maxVary = 32
+
+// selectsByAnything reports whether Vary holds "*", or is as good as that.
+func selectsByAnything(f field.Fields) bool {
+	n := 0
+	for name := range f.All("Vary") {
+		if n++; name == "*" || n > maxVary {
+			return true
+		}
+	}
+	return false
+}
+
+// varyNames are the members of Vary, each once, and no more than maxVary.
 func varyNames(f field.Fields) []string {
 	var names []string
 	for name := range f.All("Vary") {
+		if len(names) == maxVary {
+			break
+		}
 		if !slices.ContainsFunc(names, func(n string) bool { return field.Is(n, name) }) {
 			names = append(names, name)
 		}

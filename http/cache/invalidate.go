@@ -2,7 +2,6 @@ package cache
 
 import (
 	"net/url"
-	"strings"
 
 	"waypost/http/field"
 )
@@ -49,7 +48,7 @@ func sameOrigin(scheme, host, path, ref string) (target string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	to, err := base.Parse(strings.Trim(ref, " \t"))
+	to, err := base.Parse(trim(ref))
 	if err != nil || to.Opaque != "" {
 		return "", false
 	}

@@ -56,26 +56,30 @@ func appendTarget(dst []byte, target string) []byte {
 }
 
 // appendDecoded decodes what needs no encoding and writes the digits of what
-// stays encoded in upper case.
+// stays encoded in upper case. Where a "%" begins no encoding all stays as it
+// is: decoding around it could make two broken targets look the same, which
+// are not the same to every origin.
 func appendDecoded(dst []byte, s string) []byte {
+	start := len(dst)
 	if strings.IndexByte(s, '%') < 0 {
 		return append(dst, s...)
 	}
 	for i := 0; i < len(s); i++ {
-		if s[i] != '%' || i+2 >= len(s) {
+		if s[i] != '%' {
 			dst = append(dst, s[i])
 			continue
 		}
+		if i+2 >= len(s) {
+			return append(dst[:start], s...)
+		}
 		hi, ok1 := unhex(s[i+1])
 		lo, ok2 := unhex(s[i+2])
-		c := hi<<4 | lo
-		switch {
-		case !ok1 || !ok2:
-			dst = append(dst, '%')
-			continue
-		case unreserved(c):
+		if !ok1 || !ok2 {
+			return append(dst[:start], s...)
+		}
+		if c := hi<<4 | lo; unreserved(c) {
 			dst = append(dst, c)
-		default:
+		} else {
 			dst = append(dst, '%', upperHex[hi], upperHex[lo])
 		}
 		i += 2

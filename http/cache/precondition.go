@@ -28,7 +28,7 @@ func ValidatorOf(r *Response) Validator {
 }
 
 func readValidator(r *Response) Validator {
-	v := Validator{ETag: strings.Trim(r.Fields.Get("ETag"), " \t"), Exists: true, Date: r.Received}
+	v := Validator{ETag: trim(r.Fields.Get("ETag")), Exists: true, Date: r.Received}
 	if date, ok := dateField(r, "Date"); ok {
 		v.Date = date
 	}
@@ -140,7 +140,7 @@ func requestDate(req field.Fields, name string, current Validator) (time.Time, b
 	if near.IsZero() {
 		near = current.LastModified
 	}
-	return ParseDate(strings.Trim(req.Get(name), " \t"), near)
+	return ParseDate(trim(req.Get(name)), near)
 }
 
 // IfRange reports whether the request's Range applies: there is no If-Range,
@@ -151,7 +151,7 @@ func IfRange(req field.Fields, current Validator) bool {
 	if !ok {
 		return true
 	}
-	value = strings.Trim(value, " \t")
+	value = trim(value)
 	if !current.Exists || req.Count("If-Range") != 1 {
 		return false
 	}

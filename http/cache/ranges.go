@@ -51,7 +51,7 @@ const (
 // representation; those that overlap are joined, so that together they are
 // no longer than it. An error is [ErrUnsatisfiable] or [ErrIgnoreRange].
 func ParseRange(value string, size int64) ([]Range, error) {
-	unit, set, ok := strings.Cut(strings.Trim(value, " \t"), "=")
+	unit, set, ok := strings.Cut(trim(value), "=")
 	if !ok || !field.Is(unit, "bytes") {
 		return nil, ErrIgnoreRange
 	}
@@ -60,7 +60,7 @@ func ParseRange(value string, size int64) ([]Range, error) {
 	for more := true; more; {
 		var spec string
 		spec, set, more = strings.Cut(set, ",")
-		spec = strings.Trim(spec, " \t")
+		spec = trim(spec)
 		if spec == "" {
 			continue
 		}

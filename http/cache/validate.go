@@ -19,7 +19,7 @@ func Validators(stored ...*Response) field.Fields {
 		if r.Status != 200 && r.Status != 203 {
 			continue
 		}
-		if tag := strings.Trim(r.Fields.Get("ETag"), " \t"); tag != "" && !contains(tags, tag) {
+		if tag := trim(r.Fields.Get("ETag")); tag != "" && !contains(tags, tag) {
 			tags = append(tags, tag)
 		}
 	}
@@ -28,7 +28,7 @@ func Validators(stored ...*Response) field.Fields {
 	}
 	if len(stored) == 1 && (stored[0].Status == 200 || stored[0].Status == 203) {
 		if _, ok := dateField(stored[0], "Last-Modified"); ok {
-			fields.Add("If-Modified-Since", strings.Trim(stored[0].Fields.Get("Last-Modified"), " \t"))
+			fields.Add("If-Modified-Since", trim(stored[0].Fields.Get("Last-Modified")))
 		}
 	}
 	return fields
@@ -47,7 +47,7 @@ func contains(list []string, s string) bool {
 // all that were nominated in the conditional request (RFC 9111 §4.3.4). None
 // means that the 304 must not be used: ask again without validators.
 func Freshened(nominated []*Response, notModified *Response) []int {
-	tag := strings.Trim(notModified.Fields.Get("ETag"), " \t")
+	tag := trim(notModified.Fields.Get("ETag"))
 	modified, dated := dateField(notModified, "Last-Modified")
 	var found []int
 	switch {
@@ -146,7 +146,7 @@ func RefreshHead(rules *Rules, stored, head *Response) (*Response, bool) {
 		if !ok && name == "Content-Length" {
 			continue // it came without a length, and no length contradicts it
 		}
-		if !ok || strings.Trim(have, " \t") != strings.Trim(value, " \t") {
+		if !ok || trim(have) != trim(value) {
 			return nil, false
 		}
 	}

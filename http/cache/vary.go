@@ -11,26 +11,8 @@ import (
 // its Vary names has, in normal form, the value that it had in the request
 // that brought the response (RFC 9111 §4.1). "*" never matches.
 func Matches(rules *Rules, req field.Fields, stored *Response) bool {
-	if p := &stored.plan; p.rules != nil {
-		if !p.has(varies) {
-			return true
-		}
-		if p.has(varyAny) {
-			return false
-		}
-		for _, name := range p.vary {
-			if !sameValue(rules, req, stored.Selecting, name) {
-				return false
-			}
-		}
-		return true
-	}
-	for name := range stored.Fields.All("Vary") {
-		if name == "*" || !sameValue(rules, req, stored.Selecting, name) {
-			return false
-		}
-	}
-	return true
+	s := selector{rules: rules, req: req}
+	return s.matches(stored)
 }
 
 // Select returns the index of the most recent variant that req selects, by
@@ -38,10 +20,14 @@ func Matches(rules *Rules, req field.Fields, stored *Response) bool {
 // compete that are as recent as any with one: some resources forget it on
 // their default response (§4.1).
 func Select(rules *Rules, req field.Fields, variants []*Response) int {
+	if len(variants) == 1 && variants[0].plan.rules != nil && !variants[0].plan.has(varies) {
+		return 0
+	}
+	s := selector{rules: rules, req: req}
 	best := -1
 	var newest time.Time
 	for i, r := range variants {
-		if !Matches(rules, req, r) {
+		if !s.matches(r) {
 			continue
 		}
 		if len(variants) == 1 {
@@ -55,6 +41,48 @@ func Select(rules *Rules, req field.Fields, variants []*Response) int {
 		return -1
 	}
 	return best
+}
+
+// selector is one request that selects. It keeps the normal forms of the
+// fields whose meaning is known, which several variants may be held against.
+type selector struct {
+	rules *Rules
+	req   field.Fields
+	forms [2]form // Accept-Encoding, Accept-Language
+}
+
+// form is a normal form, once it was asked for.
+type form struct {
+	space  [acceptSpace]byte
+	length int
+	known  bool
+	usual  bool // there is one
+}
+
+func (s *selector) matches(stored *Response) bool {
+	if p := &stored.plan; p.rules != nil {
+		if !p.has(varies) {
+			return true
+		}
+		if p.has(varyAny) {
+			return false
+		}
+		for _, name := range p.vary {
+			if !s.sameValue(stored.Selecting, name) {
+				return false
+			}
+		}
+		return true
+	}
+	if selectsByAnything(stored.Fields) {
+		return false
+	}
+	for name := range stored.Fields.All("Vary") {
+		if !s.sameValue(stored.Selecting, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // outdatedDefault reports whether the chosen variant has no Vary while a
@@ -102,8 +130,8 @@ func selecting(rules *Rules, req, resp field.Fields) field.Fields {
 }
 
 // normalValue is the normal form of a request field: the members of all its
-// lines, without the whitespace around them, joined by commas. ok is false
-// where it is absent.
+// lines, without the whitespace around them, joined by commas. Empty members
+// count: the field may be no list at all. ok is false where it is absent.
 func normalValue(rules *Rules, req field.Fields, name string) (value string, ok bool) {
 	if kind := acceptKind(rules, name); kind != notAccept {
 		var space [acceptSpace]byte
@@ -116,10 +144,8 @@ func normalValue(rules *Rules, req field.Fields, name string) (value string, ok 
 		if !field.Is(req[i].Name, name) {
 			continue
 		}
-		rest, more := req[i].Value, true
-		for more {
-			var member string
-			member, rest, more = cutMember(rest)
+		list := membersOf(req[i].Value)
+		for member, more := list.next(); more; member, more = list.next() {
 			if ok {
 				b = append(b, ',')
 			}
@@ -129,16 +155,26 @@ func normalValue(rules *Rules, req field.Fields, name string) (value string, ok 
 	return string(b), ok
 }
 
-// sameValue compares the request's field with the stored one without
-// writing the normal form down.
-func sameValue(rules *Rules, req, stored field.Fields, name string) bool {
+// sameValue compares the request's field with the stored one; where its
+// meaning is not known, without writing the normal form down.
+func (s *selector) sameValue(stored field.Fields, name string) bool {
 	want, wanted := stored.Lookup(name)
-	if kind := acceptKind(rules, name); kind != notAccept {
-		var space [acceptSpace]byte
-		if b, usual := appendAccept(space[:0], rules, req, kind); usual {
-			return wanted == (len(b) > 0) && want == string(b)
+	if kind := acceptKind(s.rules, name); kind != notAccept {
+		f := &s.forms[kind-acceptEncoding]
+		if !f.known {
+			var b []byte
+			b, f.usual = appendAccept(f.space[:0], s.rules, s.req, kind)
+			f.length, f.known = len(b), true
+		}
+		if f.usual {
+			return wanted == (f.length > 0) && want == string(f.space[:f.length])
 		}
 	}
+	return sameText(s.req, name, want, wanted)
+}
+
+// sameText compares the members of a request field with a normal form.
+func sameText(req field.Fields, name, want string, wanted bool) bool {
 	seen := false
 	for i := range req {
 		if !field.Is(req[i].Name, name) {
@@ -147,10 +183,8 @@ func sameValue(rules *Rules, req, stored field.Fields, name string) bool {
 		if !wanted {
 			return false
 		}
-		rest, more := req[i].Value, true
-		for more {
-			var member string
-			member, rest, more = cutMember(rest)
+		list := membersOf(req[i].Value)
+		for member, more := list.next(); more; member, more = list.next() {
 			if seen {
 				if want == "" || want[0] != ',' {
 					return false
@@ -164,21 +198,4 @@ func sameValue(rules *Rules, req, stored field.Fields, name string) bool {
 		}
 	}
 	return seen == wanted && want == ""
-}
-
-// cutMember cuts the first member off a list, without the whitespace around
-// it. Commas in quoted strings do not divide. Unlike in a list that is read
-// for its meaning, empty members count: the field may be no list at all.
-func cutMember(s string) (member, rest string, more bool) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ',':
-			return strings.Trim(s[:i], " \t"), s[i+1:], true
-		case '"':
-			if j := closingQuote(s, i); j >= 0 {
-				i = j
-			}
-		}
-	}
-	return strings.Trim(s, " \t"), "", false
 }

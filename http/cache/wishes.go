@@ -50,13 +50,9 @@ func readWishes(rules *Rules, fields field.Fields) wishes {
 }
 
 func (w *wishes) read(value string) {
-	for {
-		d, rest, ok := nextDirective(value)
-		if !ok {
-			return
-		}
-		w.take(d)
-		value = rest
+	list := membersOf(value)
+	for member, ok := list.next(); ok; member, ok = list.next() {
+		w.take(parseDirective(member))
 	}
 }
 

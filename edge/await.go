@@ -78,9 +78,9 @@ func (r *request) awaitOther(ctx context.Context) stage {
 		return r.goAlone()
 	case ctx.Err() != nil:
 		return r.clientLeft()
-	case errors.Is(err, errFreshened):
-		if r.join = nil; r.lookups > 1 {
-			return r.goAlone() // confirmed, and yet not to be used unconfirmed
+	case errors.Is(err, errLookAgain):
+		if r.join = nil; r.lookups == maxLookups {
+			return r.goAlone() // confirmed each time, and yet not to be used unconfirmed
 		}
 		r.now = time.Now()
 		return toLookup

@@ -18,7 +18,7 @@ import (
 func (w *world) many(n int, path string, fields ...string) []got {
 	results := make(chan got, n)
 	for range n {
-		go func() { results <- w.get(path, fields...) }()
+		go func() { results <- w.send(&wire.Request{Path: path}, fields...) }()
 	}
 	all := make([]got, n)
 	for i := range all {
@@ -120,7 +120,7 @@ func TestSlowFiller(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 	}, func(w *world) {
-		go w.get("/slow")
+		go w.send(&wire.Request{Path: "/slow"})
 		time.Sleep(1500 * time.Millisecond) // a and b are there
 		resp, err := w.open(context.Background(), &wire.Request{Path: "/slow"})
 		if err != nil {
@@ -224,6 +224,7 @@ func TestAbandoned(t *testing.T) {
 		began := time.Now()
 		w.leaving("/never", time.Second)
 		time.Sleep(AbandonAfter + time.Second)
+		synctest.Wait()
 		if got := left.Sub(began); got != time.Second+AbandonAfter {
 			t.Errorf("the origin was left after %v, want %v", got, time.Second+AbandonAfter)
 		}

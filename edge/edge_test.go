@@ -95,7 +95,7 @@ func TestSetSites(t *testing.T) {
 	}
 	inWorld(t, slow, func(w *world) {
 		before := make(chan got)
-		go func() { before <- w.get("/slow") }()
+		go func() { before <- w.send(&wire.Request{Path: "/slow"}) }()
 		time.Sleep(time.Second)
 		other := cdn.Site{Name: "other", Hosts: []string{"other.test"},
 			Origin: cdn.Origin{URLs: []string{"http://192.0.2.10/other"}}}

@@ -79,7 +79,7 @@ const maxInterims = 8
 
 // Why a fill ended without a response for anybody.
 var (
-	errFreshened = errors.New("the stored response was confirmed")
+	errLookAgain = errors.New("the store has changed: look again")
 	errAbandoned = errors.New("nobody waits for the response any more")
 	errGivenUp   = errors.New("the fill was given up")
 )

@@ -28,7 +28,7 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 	}
 	f.stored = f.verdict.Action == cache.Keep
 	f.noteFetch(resp)
-	f.filling.Abort(errFreshened)
+	f.filling.Abort(errLookAgain)
 	f.offer(head{object: o, forwarded: 304, stored: f.stored})
 	f.cancel(nil)
 	return true

@@ -42,6 +42,10 @@ func (r *request) revalidate() stage {
 	return r.consult("revalidate")
 }
 
+// maxLookups bounds how often a request looks into the store because that has
+// changed since.
+const maxLookups = 3
+
 // consult begins a fill, or a wait for somebody else's.
 func (r *request) consult(verdict string) stage {
 	var lead *store.Filling
@@ -49,6 +53,10 @@ func (r *request) consult(verdict string) stage {
 		lead = r.edge.store.BeginAlone(r.key)
 	} else if lead, r.join = r.edge.store.Begin(r.key); r.join != nil {
 		verdict = "collapsed"
+	} else if r.lookups < maxLookups && r.edge.store.Get(r.key) != r.entry {
+		// Another fill has ended between our look into the store and now.
+		lead.Abort(errLookAgain)
+		return toLookup
 	}
 	if r.span.On() && !r.noted {
 		r.noteLookup(verdict)

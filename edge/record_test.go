@@ -140,7 +140,7 @@ func TestRecordCollapsed(t *testing.T) {
 		first, id1 := sampled(1)
 		second, id2 := sampled(2)
 		done := make(chan got)
-		go func() { done <- w.get("/a", "Traceparent", first) }()
+		go func() { done <- w.send(&wire.Request{Path: "/a"}, "Traceparent", first) }()
 		synctest.Wait()
 		w.get("/a", "Traceparent", second)
 		<-done

@@ -202,6 +202,7 @@ func TestUpgradeRefused(t *testing.T) {
 				t.Errorf("%s: %d %q, %s", tt.upgrade, resp.StatusCode, body, resp.Header.Get("Cache-Status"))
 			}
 			c.Close()
+			synctest.Wait()
 		}
 	})
 }

@@ -177,9 +177,19 @@ func (w *world) open(ctx context.Context, r *wire.Request, fields ...string) (*f
 	return w.client.Do(ctx, u, r)
 }
 
+// do makes a request and waits until the edge has done all that it does
+// behind the client's back.
 func (w *world) do(r *wire.Request, fields ...string) got {
 	w.t.Helper()
-	resp, err := w.open(w.t.Context(), r, fields...)
+	g := w.send(r, fields...)
+	synctest.Wait()
+	return g
+}
+
+// send is do without the wait, which one goroutine at a time can have.
+func (w *world) send(r *wire.Request, fields ...string) got {
+	w.t.Helper()
+	resp, err := w.open(context.Background(), r, fields...)
 	if err != nil {
 		w.t.Errorf("request: %v", err)
 		return got{err: err}

@@ -84,8 +84,6 @@ const (
 	// acknowledgements, are appended above h2OutHigh, but a peer that makes
 	// us write so many and reads none of them is cut off.
 	h2OutMax = h2OutHigh + 64<<10
-	// h2OutKeep is the largest out that a connection without streams keeps.
-	h2OutKeep = 4 << 10
 	// h2MaxFrame is the largest frame that we take or send, the protocol's
 	// default (SETTINGS_MAX_FRAME_SIZE): a larger one would let one stream
 	// keep the others waiting.
@@ -174,10 +172,19 @@ func (c *h2Conn) write() {
 		}
 	}
 	c.writing = false
-	if len(c.streams) == 0 && cap(c.out)+cap(c.spare) > h2OutKeep {
-		c.out, c.spare = nil, nil
+	if cap(c.spare) > h2OutMax {
+		c.spare = nil
 	}
 	c.room.Broadcast()
+}
+
+// shrink gives up what only a busy connection needs. It is called with the
+// mutex held.
+func (c *h2Conn) shrink() {
+	c.spare = nil
+	if len(c.out) == 0 {
+		c.out = nil
+	}
 }
 
 func writeFault(err error) error {

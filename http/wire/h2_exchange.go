@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
 
-	"waypost/fault"
 	"waypost/http/field"
 )
 
@@ -22,7 +20,8 @@ type h2Exchange struct {
 	req    Request
 	fields field.Fields // of the request
 	info   ConnInfo
-	body   *h2Body // nil without body
+	body   *h2Body  // nil without body
+	bad    *refusal // why the codec answers it and not the handler
 
 	responded bool
 	noBody    bool  // the response has a head only
@@ -48,7 +47,7 @@ func (x *h2Exchange) begin(h *h2Server, id uint32) {
 		Fields: fields, Length: b.length, Upgrade: b.protocol, Expect: b.expect != "", TakesTrailers: b.te,
 	}
 	x.body, x.responded, x.noBody, x.left, x.aborted, x.upgraded = nil, false, false, 0, false, false
-	x.end, x.ctx, x.cancel = nil, nil, nil
+	x.end, x.ctx, x.cancel, x.bad = nil, nil, nil, nil
 	if b.endStream {
 		x.remoteEnded = true
 		x.req.Length = 0
@@ -68,14 +67,11 @@ func (x *h2Exchange) begin(h *h2Server, id uint32) {
 
 // run answers the request.
 func (x *h2Exchange) run() {
-	defer x.h.panicked()
-	x.h.c.srv.Handler.Serve(x)
-	x.finish()
-}
-
-// refuse answers a request that the codec does not take.
-func (x *h2Exchange) refuse(bad *refusal) {
-	_ = x.answer(bad.status, bad.reason)
+	if x.bad != nil {
+		_ = x.answer(x.bad.status, x.bad.reason)
+	} else {
+		x.h.c.srv.Handler.Serve(x)
+	}
 	x.finish()
 }
 
@@ -364,20 +360,4 @@ func (x *h2Exchange) Upgrade(status int, f field.Fields) (net.Conn, error) {
 	}
 	x.c.kick()
 	return newH2Tunnel(&x.h2Stream), nil
-}
-
-// panicked closes the connection of a handler that panicked, as it does over
-// HTTP/1.1.
-func (h *h2Server) panicked() {
-	if h.c.srv.Panicked == nil {
-		return
-	}
-	if value := recover(); value != nil {
-		h.c.srv.Panicked(value, debug.Stack())
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.running--
-		h.die(fault.New(fault.ProxyInternalError, "handler panicked", nil))
-		h.room.Broadcast()
-	}
 }

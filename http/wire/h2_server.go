@@ -24,6 +24,7 @@ type h2Server struct {
 	idleTimer *time.Timer
 	idleArmed bool
 	exchanges int
+	workers   []*h2Worker // those that wait for a stream, latest last
 }
 
 // serveH2 answers the streams of a connection until it ends. What has been
@@ -92,6 +93,7 @@ func (h *h2Server) ends(err error) {
 	if h.idleTimer != nil {
 		h.idleTimer.Stop()
 	}
+	h.dismiss()
 	for h.running > 0 {
 		h.room.Wait()
 	}
@@ -147,10 +149,9 @@ func (h *h2Server) open(id uint32, bad *refusal) {
 	h.exchanges++
 	if bad != nil {
 		h.refused(bad.status, bad.reason)
-		go x.refuse(bad)
-		return
+		x.bad = bad
 	}
-	go x.run()
+	h.hand(x)
 }
 
 // trailer ends a request with a trailer section (RFC 9113 §8.1).
@@ -201,6 +202,10 @@ func (h *h2Server) leaveIfDone() {
 	}
 }
 
+// h2Linger is how long a connection without streams keeps its workers and
+// buffers: clients ask in bursts.
+const h2Linger = time.Second
+
 // streamGone begins the idle time when no stream is left.
 func (h *h2Server) streamGone() {
 	if len(h.streams) > 0 || h.err != nil {
@@ -208,8 +213,8 @@ func (h *h2Server) streamGone() {
 	}
 	h.leaveIfDone()
 	h.idleSince = time.Now()
-	if !h.idleArmed && !h.goingAway && h.limits.IdleTimeout > 0 {
-		h.armIdle(h.limits.IdleTimeout)
+	if !h.idleArmed && !h.goingAway {
+		h.armIdle(h2Linger)
 	}
 }
 
@@ -237,11 +242,20 @@ func (h *h2Server) idleCheck() {
 	if len(h.streams) > 0 || h.err != nil {
 		return
 	}
-	if rest := h.limits.IdleTimeout - time.Since(h.idleSince); rest > 0 {
-		h.armIdle(rest)
+	idle, limit := time.Since(h.idleSince), h.limits.IdleTimeout
+	if idle < h2Linger {
+		h.armIdle(h2Linger - idle)
 		return
 	}
-	h.leave()
+	h.dismiss()
+	h.shrink()
+	switch {
+	case limit == 0:
+	case idle < limit:
+		h.armIdle(limit - idle)
+	default:
+		h.leave()
+	}
 }
 
 // leaveIfIdle makes room for another connection.

@@ -117,8 +117,8 @@ func (d *decoder) Read(p []byte) (int, error) {
 // explain names the fault of an error.
 func (d *decoder) explain(err error) error {
 	switch {
-	case err == nil || err == io.EOF:
-		return err
+	case err == nil:
+		return nil
 	case d.from.err != nil:
 		return d.from.err
 	}

@@ -92,7 +92,7 @@ func (s *module) fromClause() {
 			}
 			continue
 		case t.kind == scriptWord && !closed && t.text != "import" && t.text != "export":
-		case t.kind == scriptPunct && strings.Contains("{},*", t.text):
+		case t.kind == scriptPunct && isClausePunct(t.text):
 			closed = t.text == "}"
 		default:
 			return
@@ -100,6 +100,8 @@ func (s *module) fromClause() {
 		s.token()
 	}
 }
+
+func isClausePunct(p string) bool { return p == "{" || p == "}" || p == "," || p == "*" }
 
 func (s *module) found(t scriptToken) {
 	if t.text != "" {
@@ -209,7 +211,7 @@ func (s *module) enter(c byte) {
 func (s *module) skipBlank() {
 	for s.at < len(s.text) {
 		rest := s.text[s.at:]
-		end := 0
+		var end int
 		switch {
 		case isSpace(rest[0]) || rest[0] == '\v':
 			s.at++

@@ -45,7 +45,7 @@ func (t *trip) pump(resp *fetch.Response, codings []string, wanted bool) bodyRea
 	decoder := newDecoder(wire, b.codings, t.load.limits.Decoded)
 	defer decoder.Close()
 	var text bytes.Buffer
-	var into io.Writer = io.Discard
+	into := io.Discard
 	if wanted {
 		into = &text
 	}

@@ -149,5 +149,4 @@ func (t *trip) failed(resp *fetch.Response, b bodyRead) {
 // finish completes the outcome.
 func (t *trip) finish() {
 	t.out.url, t.out.span, t.out.redirects = t.url, t.span, len(t.via)
-	t.out.end = time.Now()
 }

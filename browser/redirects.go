@@ -87,7 +87,7 @@ func (t *trip) remember(resp *cache.Response, to *url.URL) *trace.Decision {
 	stored := cache.Stored(rules, req, resp)
 	t.load.profile.redirects.put(t.key(), &remembered{stored, to}, fieldsCost(stored.Fields)+int64(len(to.String())))
 	d.Verdict = "follow-and-remember"
-	d.Reason = fmt.Sprintf("a permanent redirect, remembered for %v: %s", cache.Lifetime(rules, stored), d.Reason)
+	d.Reason = "a permanent redirect, remembered: " + d.Reason
 	return d
 }
 

@@ -99,13 +99,13 @@ func (s *sheet) closeParen() {
 func (s *sheet) quoted(quote byte) string {
 	var b strings.Builder
 	for s.at < len(s.text) {
-		switch c := s.text[s.at]; {
-		case c == quote:
+		switch c := s.text[s.at]; c {
+		case quote:
 			s.at++
 			return b.String()
-		case c == '\n':
+		case '\n':
 			return ""
-		case c == '\\':
+		case '\\':
 			s.escape(&b)
 		default:
 			b.WriteByte(c)

@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"time"
-
 	"waypost/fetch"
 	"waypost/http/field"
 	"waypost/http/wire"
@@ -76,7 +74,6 @@ type outcome struct {
 	redirects   int
 	err         error
 	span        *trace.Span // that the response came in
-	start, end  time.Time
 }
 
 // depart begins the way of a resource. What can be done without waiting has

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -185,7 +186,7 @@ func (w *world) load(typed string, o Options) (*Result, []trace.Event) {
 	w.asked = nil
 	w.mu.Unlock()
 	r, err := w.browser.Load(w.t.Context(), typed, o)
-	if err != r.Err {
+	if !errors.Is(err, r.Err) {
 		w.t.Errorf("Load returns %v and a result with %v", err, r.Err)
 	}
 	events, _ := w.ring.Events(r.Trace)

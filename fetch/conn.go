@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -50,7 +51,7 @@ func (c *conn) begin() {
 // Breaking off an exchange costs an HTTP/1.1 connection its life, and that is
 // our doing.
 func (c *conn) end(ctx context.Context, err error) {
-	if err == errLeft || ctx.Err() != nil {
+	if errors.Is(err, errLeft) || ctx.Err() != nil {
 		c.ours.Store(true)
 	}
 	if c.span.On() {
@@ -71,7 +72,7 @@ func (c *conn) close() {
 		if last := c.last.Load(); !ok && last != nil {
 			info = *last // the codec has closed it already
 		}
-		c.client.Close()
+		_ = c.client.Close() // it is gone either way
 		c.closed(by, info)
 	})
 }

@@ -109,7 +109,7 @@ func (x *exchange) attempt() (*Response, error) {
 	r := &Response{Response: got, Trip: x.trip}
 	b := &body{x: x, conn: c, from: got.Body, timer: x.arm(TimerBodyIdle, timeouts.BodyIdle)}
 	b.timer.stop()
-	r.Response.Body, r.read = b, &b.count
+	r.Body, r.read = b, &b.count
 	if got.Upgraded != nil {
 		got.Upgraded = &upgraded{Conn: got.Upgraded, body: b}
 	}

@@ -43,8 +43,9 @@ func (c *Conn) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(c.local) }
 func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
 
 func (c *Conn) SetDeadline(t time.Time) error {
-	c.SetReadDeadline(t)
-	return c.SetWriteDeadline(t)
+	c.in.deadline(&c.in.readBy, t)
+	c.out.deadline(&c.out.writeBy, t)
+	return nil
 }
 
 func (c *Conn) SetReadDeadline(t time.Time) error {

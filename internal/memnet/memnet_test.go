@@ -50,7 +50,7 @@ func TestTimes(t *testing.T) {
 			t.Errorf("echoed after %v, want %v", got, want)
 		}
 		c.(*Conn).CloseWrite()
-		if _, err := c.Read(b); err != io.EOF {
+		if _, err := c.Read(b); !errors.Is(err, io.EOF) {
 			t.Errorf("read after the end: %v", err)
 		}
 		c.Close()

@@ -77,7 +77,7 @@ func TestDeadLeader(t *testing.T) {
 				time.Sleep(time.Minute)
 				tt.dies(lead)
 			}()
-			if _, err := join.Head(t.Context()); err != tt.want {
+			if _, err := join.Head(t.Context()); !errors.Is(err, tt.want) {
 				t.Errorf("%s: Head = %v, want %v", tt.name, err, tt.want)
 			}
 			again, _ := m.Begin([]byte("k"))
@@ -87,6 +87,33 @@ func TestDeadLeader(t *testing.T) {
 			again.Abort(nil)
 		})
 	}
+}
+
+func TestAudience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(1 << 20)
+		lead, _ := m.Begin([]byte("k"))
+		_, join := m.Begin([]byte("k"))
+		if got := lead.Audience(); got != 0 {
+			t.Errorf("before anybody waits: %d", got)
+		}
+		go join.Head(t.Context())
+		synctest.Wait()
+		if got := lead.Audience(); got != 1 {
+			t.Errorf("with one waiting for the head: %d", got)
+		}
+		o := lead.Start(response(nil), -1, true, nil)
+		synctest.Wait()
+		r, err := o.Reader(0, -1)
+		if err != nil || lead.Audience() != 1 {
+			t.Errorf("with one reading: %d, %v", lead.Audience(), err)
+		}
+		r.Close()
+		if got := lead.Audience(); got != 0 {
+			t.Errorf("when it has left: %d", got)
+		}
+		lead.Abort(nil)
+	})
 }
 
 // Two variants are wanted at once by many: each is fetched once.
@@ -208,7 +235,7 @@ func TestTooLongIsLetThrough(t *testing.T) {
 			o := lead.Start(response(nil), tt.announced, true, nil)
 			joined, err := join.Head(t.Context())
 			if tt.announced > 0 {
-				if err != ErrNotShared {
+				if !errors.Is(err, ErrNotShared) {
 					t.Errorf("%s: Head = %v, want ErrNotShared", tt.name, err)
 				}
 				joined = o
@@ -253,7 +280,7 @@ func TestTooLongIsLetThrough(t *testing.T) {
 			if m.Bytes() != 0 {
 				t.Errorf("%s: %d bytes left", tt.name, m.Bytes())
 			}
-			if _, err := o.Reader(0, -1); err != ErrNotShared {
+			if _, err := o.Reader(0, -1); !errors.Is(err, ErrNotShared) {
 				t.Errorf("%s: who comes too late gets %v, want ErrNotShared", tt.name, err)
 			}
 		})

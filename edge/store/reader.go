@@ -58,7 +58,7 @@ func (r *Reader) Next(ctx context.Context) ([]byte, error) {
 		return r.nextComplete()
 	}
 	for {
-		p, err, wait := r.take()
+		p, wait, err := r.take()
 		if wait == nil {
 			return p, err
 		}
@@ -84,7 +84,7 @@ func (r *Reader) nextComplete() ([]byte, error) {
 }
 
 // take is Next if that need not wait; otherwise it returns what to wait for.
-func (r *Reader) take() (p []byte, err error, wait chan struct{}) {
+func (r *Reader) take() (p []byte, wait chan struct{}, err error) {
 	b := r.body
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,11 +100,11 @@ func (r *Reader) take() (p []byte, err error, wait chan struct{}) {
 	}
 	switch {
 	case b.ended && b.err != nil:
-		return nil, b.err, nil
+		return nil, nil, b.err
 	case b.ended:
-		return nil, io.EOF, nil
+		return nil, nil, io.EOF
 	}
-	return nil, nil, await(&b.wake)
+	return nil, await(&b.wake), nil
 }
 
 // cut advances over the bytes that it returns.

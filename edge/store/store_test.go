@@ -52,7 +52,7 @@ func readAll(t testing.TB, o *Object) string {
 	var all []byte
 	for {
 		p, err := r.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return string(all)
 		}
 		if err != nil {
@@ -249,7 +249,7 @@ func TestTornIsNeverStored(t *testing.T) {
 	if p, err := r.Next(t.Context()); string(p) != "half" || err != nil {
 		t.Errorf("Next = %q, %v", p, err)
 	}
-	if _, err := r.Next(t.Context()); err != boom {
+	if _, err := r.Next(t.Context()); !errors.Is(err, boom) {
 		t.Errorf("Next after the abort = %v, want %v", err, boom)
 	}
 	if m.Bytes() != 0 || m.Len() != 0 {

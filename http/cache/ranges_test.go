@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func TestParseRange(t *testing.T) {
 		{"bytes=" + strings.Repeat("0-0,", maxRanges) + "0-0", 20, nil, ErrIgnoreRange},
 	} {
 		got, err := ParseRange(tt.value, tt.size)
-		if !slices.Equal(got, tt.want) || err != tt.err {
+		if !slices.Equal(got, tt.want) || !errors.Is(err, tt.err) {
 			t.Errorf("RFC 9110 §14.2: ParseRange(%q, %d) = %v, %v; want %v, %v", tt.value, tt.size, got, err, tt.want, tt.err)
 		}
 	}

@@ -42,11 +42,10 @@ func Store(now time.Time, rules *Rules, req *Request, resp *Response) Verdict {
 // it may. The order is that of RFC 9111 §3.
 func refuse(rules *Rules, req *Request, w *wishes, resp *Response, d *reading) reason {
 	c := &d.control
+	if why := refuseMethod(req.Method, req, resp, d); why != 0 {
+		return why
+	}
 	switch {
-	case req.Method == "POST" && !keepsPost(req, resp, d):
-		return postNotKept
-	case req.Method != "GET" && req.Method != "POST":
-		return methodNotKept
 	case resp.Status < 200:
 		return interim
 	case resp.Status == 206 || resp.Status == 304:
@@ -70,6 +69,18 @@ func refuse(rules *Rules, req *Request, w *wishes, resp *Response, d *reading) r
 		return statusNotCacheable
 	}
 	return useless(rules, resp, d)
+}
+
+// refuseMethod is refuse for the method: what a GET brings serves others, and
+// sometimes what a POST brings.
+func refuseMethod(method string, req *Request, resp *Response, d *reading) reason {
+	switch {
+	case method == "GET", method == "POST" && keepsPost(req, resp, d):
+		return 0
+	case method == "POST":
+		return postNotKept
+	}
+	return methodNotKept
 }
 
 // sharesAuthorized reports whether the answer to a request with credentials

@@ -9,7 +9,7 @@ import "time"
 // Preconditions and Range are not its business: a hit may still be answered
 // by 304 ([NotModified]) or 206 ([ParseRange]).
 func Use(now time.Time, rules *Rules, req *Request, stored *Response) Verdict {
-	if req.Method != "GET" && req.Method != "HEAD" {
+	if !isRead(req.Method) {
 		return Verdict{Action: Pass, why: methodNotCached}
 	}
 	w := readWishes(rules, req.Fields)
@@ -24,6 +24,15 @@ func Use(now time.Time, rules *Rules, req *Request, stored *Response) Verdict {
 		v.Action, v.why = Unsatisfiable, onlyIfCached
 	}
 	return v
+}
+
+// isRead reports whether a stored GET answers such a request (RFC 9111 §4).
+func isRead(method string) bool {
+	switch method {
+	case "GET", "HEAD":
+		return true
+	}
+	return false
 }
 
 // Lookup is [Select] and [Use] in one: index is the variant that the verdict
@@ -117,7 +126,7 @@ func (v Verdict) confirm(p *plan, why reason) Verdict {
 // action is StaleIfError, or Miss (RFC 5861 §4, RFC 9111 §4.2.4).
 func OnError(now time.Time, rules *Rules, req *Request, stored *Response, status int) Verdict {
 	v := Verdict{Action: Miss, why: nothingStored}
-	if stored == nil || req.Method != "GET" && req.Method != "HEAD" {
+	if stored == nil || !isRead(req.Method) {
 		return v
 	}
 	w := readWishes(rules, req.Fields)

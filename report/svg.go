@@ -77,7 +77,7 @@ func svgScale(out io.Writer, total time.Duration, bottom int) {
 
 func svgResponse(out io.Writer, r *Row, page string, y int, total time.Duration) {
 	text := y + svgRow - 7
-	name := strings.TrimSpace(column(label(r.URL, page), 30))
+	name := strings.TrimSpace(column(label(r.URL, page), 28))
 	fmt.Fprintf(out, `<text class="text" x="16" y="%d">%s</text><text class="dim" x="214" y="%d">%s</text><text class="dim" x="244" y="%d">%s</text>`+"\n",
 		text, escape(name), text, svgStatus(r.Status), text, escape(r.From))
 	at := func(d time.Duration) float64 { return svgLabel + float64(svgBars)*float64(d)/float64(total) }

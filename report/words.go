@@ -55,7 +55,7 @@ func words(f trace.Fact) string {
 
 func urlParsed(f trace.URLParsed) string {
 	s := fmt.Sprintf("%q", f.Typed)
-	if f.URL != f.Typed {
+	if f.URL != "" && f.URL != f.Typed {
 		s += " → " + f.URL
 	}
 	return join(" · ", s, strings.Join(f.Changes, ", "))

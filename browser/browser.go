@@ -15,8 +15,9 @@
 //
 // The document half of a browser is not here yet: discover.go scans the
 // document where a parser will build it, and no script runs, no style
-// matches, nothing is painted. Cookies are neither sent nor kept, and no
-// response is held back for want of CORS, CSP or integrity metadata.
+// matches, nothing is painted. Cookies are neither sent nor kept, a user name
+// and password in a URL are not sent, and no response is held back for want
+// of CORS, CSP or integrity metadata.
 package browser
 
 import (

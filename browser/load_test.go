@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +147,37 @@ func TestSpans(t *testing.T) {
 		cause("/more.css", "/style.css")
 		cause("/font.woff2", "/more.css")
 		cause("/dep.js", "/module.js")
+	})
+}
+
+// TestMultiplexed loads a page with twenty slow images over HTTP/2: one
+// connection, and all of them at once.
+func TestMultiplexed(t *testing.T) {
+	pages := map[string]answer{}
+	var body strings.Builder
+	for i := range 20 {
+		path := fmt.Sprintf("%d.png", i)
+		body.WriteString("<img src=" + path + ">")
+		pages["https://www.shop.test/"+path] = answer{fields: "Content-Type: image/png", body: "png", after: time.Second}
+	}
+	pages["https://www.shop.test/"] = answer{fields: htmlType, body: body.String()}
+	inWorld(t, pages, func(w *world) {
+		w.browser.Fetch.HTTP2 = true
+		r, events := w.load("https://www.shop.test/", Options{})
+		if got, want := r.Took, 60*ms+1020*ms; got != want || r.Failed > 0 {
+			t.Errorf("the load took %v, want %v; %d failed", got, want, r.Failed)
+		}
+		streams := map[int]bool{}
+		for _, e := range find(events, trace.KindHTTPRequest) {
+			f := e.Fact.(trace.HTTPRequest)
+			streams[f.Stream] = true
+			if f.Proto != "HTTP/2" || f.Queued != 0 {
+				t.Errorf("%+v", f)
+			}
+		}
+		if len(streams) != 21 || len(find(events, trace.KindTCPConnect)) != 1 {
+			t.Errorf("%d streams on %d connections", len(streams), len(find(events, trace.KindTCPConnect)))
+		}
 	})
 }
 

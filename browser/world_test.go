@@ -105,7 +105,7 @@ func newWorld(t testing.TB, pages map[string]answer) *world {
 	}
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
-	for port, config := range map[uint16]*tls.Config{80: nil, 443: {Certificates: []tls.Certificate{leaf}, NextProtos: []string{"http/1.1"}}} {
+	for port, config := range map[uint16]*tls.Config{80: nil, 443: {Certificates: []tls.Certificate{leaf}}} {
 		l, err := w.net.Host(serverAddr).Listen(ctx, netip.AddrPortFrom(serverAddr, port))
 		if err != nil {
 			t.Fatal(err)

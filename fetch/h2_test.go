@@ -56,6 +56,42 @@ func TestOneConnection(t *testing.T) {
 	})
 }
 
+// TestFullConnection sends more requests than streams are used: the rest
+// waits for those to end, on the same connection.
+func TestFullConnection(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.client.HTTP2 = true
+		w.serve(shopAddr, 443, &wire.Server{Handler: answer("x", time.Second), TLS: w.tls("www.shop.test")})
+		const n = maxStreams + 20
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		waits := map[time.Duration]int{}
+		for i := range n {
+			p := w.client.Start(w.ctx(), mustURL(t, "https://www.shop.test/"), &wire.Request{}, DefaultUrgency)
+			wg.Go(func() {
+				r, err := p.Response()
+				if err != nil {
+					t.Error(i, err)
+					return
+				}
+				io.Copy(io.Discard, r.Body)
+				mu.Lock()
+				waits[r.Queued]++
+				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		// One opens the connection, which takes 40 ms, and the others wait
+		// for it; the last twenty wait for a second and a round trip more.
+		if waits[0] != 1 || waits[40*ms] != maxStreams-1 || waits[40*ms+20*ms+time.Second] != 20 {
+			t.Errorf("waits %v", waits)
+		}
+		if n := len(w.events(trace.KindTCPConnect)); n != 1 {
+			t.Errorf("%d connections, want 1", n)
+		}
+	})
+}
+
 // TestFallback offers h2 to a server that has only HTTP/1.1: after the first
 // handshake six connections work.
 func TestFallback(t *testing.T) {

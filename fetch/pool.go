@@ -17,6 +17,10 @@ const (
 	// what a page needs and keeps a dead origin from collecting an edge's
 	// whole load.
 	maxQueue = 4096
+	// maxStreams bounds the requests on one HTTP/2 connection. RFC 9113
+	// §6.5.2 has servers allow at least as many, so that those beyond it
+	// wait here, where it shows, and not in the codec.
+	maxStreams = 100
 )
 
 // pool keeps the connections of a client by target.
@@ -109,7 +113,7 @@ func (p *pool) take(h *host) *conn {
 	if h.h2 != nil && !h.h2.client.Alive() {
 		p.retire(h)
 	}
-	if h.h2 != nil && h.h2.client.Free() {
+	if h.h2 != nil && h.h2.carrying < maxStreams && h.h2.client.Free() {
 		h.h2.begin()
 		return h.h2
 	}

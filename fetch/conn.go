@@ -43,7 +43,6 @@ func (c *conn) begin() {
 	c.carried++
 	if c.timer != nil {
 		c.timer.Stop()
-		c.timer = nil
 	}
 }
 

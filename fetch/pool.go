@@ -63,6 +63,9 @@ func (p *pool) unlock() {
 	p.dead = nil
 	for _, c := range dead {
 		delete(p.conns, c)
+		if c.timer != nil {
+			c.timer.Stop()
+		}
 	}
 	p.mu.Unlock()
 	for _, c := range dead {
@@ -226,7 +229,7 @@ func (p *pool) release(c *conn) {
 		} else if c.carrying == 0 {
 			p.rest(c)
 		}
-	case c.client.Alive() && c.client.Free():
+	case c.client.Free(): // looking whether it is alive can wait until it is wanted
 		h.busy--
 		h.idle = append(h.idle, c)
 		p.rest(c)
@@ -246,7 +249,11 @@ func (p *pool) rest(c *conn) {
 		return
 	}
 	c.rested = time.Now()
-	c.timer = time.AfterFunc(p.idle, func() { p.expire(c) })
+	if c.timer == nil {
+		c.timer = time.AfterFunc(p.idle, func() { p.expire(c) })
+	} else {
+		c.timer.Reset(p.idle)
+	}
 }
 
 // expire closes c when it has carried nothing for the idle time.

@@ -61,6 +61,11 @@ var conformance = []struct {
 		{answer: []string{"Cache-Control", "no-store, max-age=10"}, want: "; fwd=uri-miss"},
 		{answer: []string{"Cache-Control", "max-age=10"}, body: "again", want: "; fwd=uri-miss; ttl=10; stored"},
 	}},
+	{"what was not for sharing is asked for with the client's validators", []step{
+		{answer: []string{"Cache-Control", "no-store", "ETag", `"1"`}, want: "; fwd=uri-miss"},
+		{ask: []string{"If-None-Match", `"1"`}, status: 304, answer: []string{"ETag", `"1"`}, want: "; fwd=uri-miss",
+			wantStatus: 304, wantBody: "-", wantAsked: []string{"If-None-Match", `"1"`}},
+	}},
 	{"private (§5.2.2.7)", []step{
 		{answer: []string{"Cache-Control", "private, max-age=10"}, want: "; fwd=uri-miss"},
 		{answer: []string{"Cache-Control", "private, max-age=10"}, body: "again", want: "; fwd=uri-miss"},
@@ -172,7 +177,7 @@ var conformance = []struct {
 		{path: "/list", answer: []string{"Cache-Control", "max-age=100"}, body: "new", want: "; fwd=uri-miss; ttl=100; stored"},
 	}},
 	{"the answer to a POST that says what it is (RFC 9110 §9.3.3)", []step{
-		{method: "POST", answer: []string{"Cache-Control", "max-age=10", "Content-Location", "/r"}, body: "posted", want: "; fwd=method"},
+		{method: "POST", answer: []string{"Cache-Control", "max-age=10", "Content-Location", "/r"}, body: "posted", want: "; fwd=method; ttl=10; stored"},
 		{want: "; hit; ttl=10", wantBody: "posted"},
 	}},
 	{"fields that are not stored (§3.1)", []step{

@@ -53,20 +53,18 @@ func firstOf(out *field.Fields, before field.Fields, name, value string) {
 
 // forwardedElement is our own element (RFC 7239 §4).
 func forwardedElement(client netip.Addr, scheme, host string) string {
-	var b strings.Builder
-	b.WriteString("for=")
-	if client.Is4() {
-		b.WriteString(client.String())
-	} else {
-		b.WriteString(`"[` + client.String() + `]"`) // §6: IPv6 in brackets, and so quoted
+	from := client.String()
+	if !client.Is4() {
+		from = `"[` + from + `]"` // §6: IPv6 in brackets, and so quoted
 	}
-	b.WriteString(";proto=" + scheme)
-	if host != "" {
-		b.WriteString(`;host="`)
-		b.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(host))
-		b.WriteByte('"')
+	element := "for=" + from + ";proto=" + scheme
+	if host == "" {
+		return element
 	}
-	return b.String()
+	if strings.ContainsAny(host, `\"`) {
+		host = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(host)
+	}
+	return element + `;host="` + host + `"`
 }
 
 // wellFormed reports whether a Forwarded value is a list of elements of

@@ -23,7 +23,7 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 	if f.verdict.Action != cache.Keep {
 		f.edge.store.Purge(f.key) // it serves this once; the origin wants it no longer kept
 	}
-	if !cache.Use(time.Now(), rules, &cache.Request{Method: "GET"}, fresh).Serves() {
+	if !f.site.shares(fresh, time.Now()) {
 		f.edge.marks.set(f.key, time.Now()) // to be confirmed for each anew: nothing to wait for
 	}
 	f.stored = f.verdict.Action == cache.Keep

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"waypost/http/cache"
 )
 
 // Limits of the marks.
@@ -62,4 +64,9 @@ func (m *marks) clear(key []byte) {
 	if len(m.until) > 0 {
 		delete(m.until, maphash.Bytes(m.seed, key))
 	}
+}
+
+// shares reports whether a response serves others without asking the origin.
+func (s *site) shares(kept *cache.Response, now time.Time) bool {
+	return cache.Use(now, s.rules, &cache.Request{Method: "GET"}, kept).Serves()
 }

@@ -8,9 +8,17 @@ import "waypost/edge/store"
 // HEAD passes: nobody asked for the body. So does Range: the origin answers
 // for the part, and the whole is fetched behind the client's back when it is
 // small enough (behind.go). What is stored is always whole.
+//
+// What was not for sharing lately passes too, with the client's own
+// preconditions; if it is to be kept after all, that is done on the way
+// (relay.go).
 func (r *request) miss() stage {
 	r.status = cacheStatus{fwd: r.missing()}
 	if r.in.Method != "GET" || r.ranged {
+		return toPass
+	}
+	if r.object == nil && (r.alone || r.edge.marks.has(r.key, r.now)) {
+		r.alone = true
 		return toPass
 	}
 	return r.consult("miss")

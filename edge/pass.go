@@ -20,7 +20,7 @@ func (r *request) pass() stage {
 		r.status.fwd = r.bypassing()
 	}
 	if r.span.On() && !r.noted {
-		r.noteLookup("pass")
+		r.noteLookup(r.passing())
 	}
 	r.fetching = r.span.Child()
 	out := *r.in
@@ -40,6 +40,14 @@ func (r *request) pass() stage {
 	r.answered = resp
 	r.freshenByHead()
 	return toRelay
+}
+
+// passing is the edge's word for what became of the lookup.
+func (r *request) passing() string {
+	if r.lookups > 0 && r.verdict.Action == cache.Miss {
+		return "miss"
+	}
+	return "pass"
 }
 
 // bypassing says why the cache was not asked (RFC 9211 §2.2).

@@ -21,7 +21,7 @@ func (r *request) relay() stage {
 	if r.ranged && resp.Status == 206 && r.in.Method == "GET" && r.lookups > 0 && r.object == nil {
 		r.wholeBehind()
 	}
-	r.keepPost(resp)
+	r.keep(resp)
 	defer r.noteFetch(resp)
 	stop := r.breakOff(resp)
 	defer stop()
@@ -77,10 +77,14 @@ func (r *request) copy(resp *fetch.Response) stage {
 	}
 }
 
-// breakOff ends the exchange with the origin when the client leaves. Event
-// streams end, too, when the server is to stop.
+// breakOff ends the exchange with the origin when the client leaves, where
+// that was not begun with the client's own context. Event streams end, too,
+// when the server is to stop.
 func (r *request) breakOff(resp *fetch.Response) (stop func()) {
-	left := context.AfterFunc(r.x.Context(), func() { resp.Body.Close() })
+	left := func() bool { return true }
+	if r.fill != nil {
+		left = context.AfterFunc(r.x.Context(), func() { resp.Body.Close() })
+	}
 	if !endless(resp) || r.x.Conn().Draining == nil {
 		return func() { left() }
 	}
@@ -132,19 +136,28 @@ func (r *request) purge(path string) {
 	r.edge.store.Purge(r.key)
 }
 
-// keepPost begins to keep the answer to a POST where it says that it is the
-// target's representation, and for how long (RFC 9110 §9.3.3).
-func (r *request) keepPost(resp *fetch.Response) {
-	if r.in.Method != "POST" || variesByUs(resp.Fields) {
+// keep begins to keep a response that is relayed: the answer to a POST where
+// it says that it is the target's representation, and for how long (RFC 9110
+// §9.3.3), or that to a GET which went alone because earlier ones were not to
+// be kept.
+func (r *request) keep(resp *fetch.Response) {
+	if r.in.Method != "POST" && !r.alone || variesByUs(resp.Fields) || endless(resp) {
 		return
 	}
 	came := r.came(resp)
-	if cache.Store(r.now, r.site.rules, &r.ask, came).Action != cache.Keep {
+	if cache.Store(r.received, r.site.rules, &r.ask, came).Action != cache.Keep {
 		return
 	}
-	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, r.in.Path)
+	if r.in.Method == "POST" {
+		r.makeKey()
+	}
 	r.keeping = r.edge.store.BeginAlone(r.key)
-	r.keeping.Start(cache.Stored(r.site.rules, &r.ask, came), resp.Length, true, nil)
+	o := r.keeping.Start(cache.Stored(r.site.rules, &r.ask, came), resp.Length, true, nil)
+	r.status.stored = true
+	r.measure(o)
+	if r.site.shares(&o.Response, r.received) {
+		r.edge.marks.clear(r.key)
+	}
 }
 
 // came is the origin's response as package cache wants it.

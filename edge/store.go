@@ -20,7 +20,7 @@ func (f *fill) store(resp *fetch.Response) {
 		return
 	}
 	o := f.filling.Start(cache.Stored(rules, &f.ask, came), resp.Length, true, f.confirm)
-	if cache.Use(f.received, rules, &cache.Request{Method: "GET"}, &o.Response).Serves() {
+	if f.site.shares(&o.Response, f.received) {
 		f.edge.marks.clear(f.key)
 	} else {
 		f.edge.marks.set(f.key, f.received)

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"strings"
 
 	"waypost/fault"
 	"waypost/fetch"
@@ -14,7 +15,7 @@ import (
 type Report struct {
 	Origin   string // the server asked last, as configured
 	Method   string
-	URL      string     // asked of it
+	Path     string     // asked of it
 	Trip     fetch.Trip // the last one
 	Attempts int        // tries on connections, over all servers
 	Status   int        // of the response; 0 when none came
@@ -22,12 +23,13 @@ type Report struct {
 	Timer    *fetch.Timeout
 	Fault    fault.Kind // "" while nothing has failed
 	Err      error      // the failure in words
+
+	server *server
 }
 
 // asking notes that s is being asked for what r says.
 func (r *Report) asking(s *server, req *wire.Request) {
-	r.Origin = s.name
-	r.URL = req.Scheme + "://" + s.url.Host() + req.Path
+	r.Origin, r.Path, r.server = s.name, req.Path, s
 	r.Fault, r.Err, r.Timer = "", nil, nil
 }
 
@@ -62,11 +64,19 @@ func (r *Report) brokeOff(err error) {
 	}
 }
 
+// url is what was asked for, with the server's own name.
+func (r *Report) url() string {
+	if r.server == nil {
+		return ""
+	}
+	return r.server.url.Scheme() + "://" + r.server.url.Host() + r.Path
+}
+
 // Fact is the report as an event of the record. Whether the response was
 // stored is for the caller to add.
 func (r *Report) Fact() trace.OriginFetch {
 	f := trace.OriginFetch{
-		Origin: r.Origin, Method: r.Method, URL: r.URL, Proto: r.Trip.Proto,
+		Origin: r.Origin, Method: strings.Clone(r.Method), URL: r.url(), Proto: r.Trip.Proto,
 		Status: r.Status, Reused: r.Trip.Reused, FirstByte: trace.Millis(r.Trip.FirstByte),
 		Bytes: r.Bytes, Attempts: r.Attempts, Fault: string(r.Fault),
 	}

@@ -99,7 +99,7 @@ func orDefault(d *time.Duration, def time.Duration) {
 func (u *Upstream) Do(ctx context.Context, req *wire.Request) (*fetch.Response, *Report, error) {
 	report := &Report{Method: req.Method}
 	body := watch(req.Body)
-	tried := make([]*server, 0, len(u.servers))
+	tried := make([]*server, 0, maxTries)
 	for s := next(u.servers, tried, time.Now()); s != nil; s = next(u.servers, tried, time.Now()) {
 		tried = append(tried, s)
 		resp, err := u.try(ctx, s, req, body, report)

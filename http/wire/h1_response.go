@@ -131,6 +131,9 @@ func readResponseHead(in *input, h *responseHead, method string, limits *Limits)
 			if bad != nil {
 				return bad
 			}
+			if n > limits.HeaderBytes {
+				return refuse(431, "response head longer than %d bytes", limits.HeaderBytes)
+			}
 			if n > 0 {
 				in.r += n
 				return nil

@@ -124,6 +124,9 @@ func (x *h1Exchange) readHead() headEnd {
 			if bad != nil && !(bad.status == 505 && len(p) < len(http2Preface) && x.mayBeHTTP2(p)) {
 				return x.refuse(bad)
 			}
+			if n > limits.HeaderBytes {
+				return x.refuse(tooLong(p, limits))
+			}
 			if n > 0 {
 				x.in.r += n
 				x.in.base = x.in.r

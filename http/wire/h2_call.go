@@ -36,7 +36,7 @@ type h2Call struct {
 func (x *h2Call) open() error {
 	c := x.client
 	c.waiting++
-	for c.usable() == nil && !x.cancelled && (uint32(len(c.streams)) >= c.peer.maxStreams || len(c.out) >= h2OutHigh) {
+	for c.usable() == nil && !x.cancelled && !x.turn() {
 		c.kick()
 		c.room.Wait()
 	}
@@ -46,6 +46,9 @@ func (x *h2Call) open() error {
 	}
 	if err := c.usable(); err != nil {
 		return err
+	}
+	if x.r.Upgrade != "" && !c.peer.connects {
+		return fault.New(fault.HTTPUpgradeFailed, "send request", errors.New("the server does not offer extended CONNECT (RFC 8441)"))
 	}
 	id := c.nextOurs
 	c.nextOurs += 2
@@ -59,6 +62,14 @@ func (x *h2Call) open() error {
 	x.localEnded = end
 	c.kick()
 	return nil
+}
+
+// turn reports whether the stream can be opened now: the server takes
+// another one, and there is room for its head. An upgrade has to know whether
+// the server takes any.
+func (x *h2Call) turn() bool {
+	c := x.client
+	return uint32(len(c.streams)) < c.peer.maxStreams && len(c.out) < h2OutHigh && (x.r.Upgrade == "" || c.peer.said)
 }
 
 // cancel resets the stream when the context has ended.

@@ -71,6 +71,8 @@ type h2Settings struct {
 	maxFrame      int
 	maxStreams    uint32
 	acked         bool // it has acknowledged ours
+	said          bool // its SETTINGS have come
+	connects      bool // SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441)
 }
 
 const (

@@ -20,6 +20,7 @@ func (c *h2Conn) settings(f *http2.SettingsFrame) error {
 		c.mu.Unlock()
 		return nil
 	}
+	c.peer.said = true
 	err := f.ForeachSetting(c.setting)
 	if err == nil {
 		_ = c.fr.WriteSettingsAck()
@@ -53,6 +54,7 @@ func (c *h2Conn) setting(s http2.Setting) error {
 		if s.Val > 1 {
 			return broken(http2.ErrCodeProtocol, "SETTINGS_ENABLE_CONNECT_PROTOCOL is %d", s.Val)
 		}
+		c.peer.connects = s.Val == 1
 	}
 	return nil
 }

@@ -99,6 +99,12 @@ func (h *h2Server) ends(err error) {
 	}
 }
 
+// h2HandlersPerStream bounds the handlers that run: those of streams that
+// the client has reset go on until they notice, and a handler returns a
+// little after its stream has ended. As many again as may be open will do for
+// a client that works.
+const h2HandlersPerStream = 2
+
 // headers opens a stream or ends one with trailers.
 func (h *h2Server) headers(id uint32, endStream bool) error {
 	h.mu.Lock()
@@ -120,7 +126,7 @@ func (h *h2Server) headers(id uint32, endStream bool) error {
 		return h.floods.control() // RFC 9113 §6.8: it has been told that we do not look
 	}
 	h.lastPeer = id
-	if len(h.streams) >= h.limits.StreamsPerConn || h.running >= h.limits.StreamsPerConn {
+	if len(h.streams) >= h.limits.StreamsPerConn || h.running >= h2HandlersPerStream*h.limits.StreamsPerConn {
 		if h.peer.acked && len(h.streams) >= h.limits.StreamsPerConn {
 			return resets(id, http2.ErrCodeProtocol, "more than %d streams", h.limits.StreamsPerConn)
 		}

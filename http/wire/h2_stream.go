@@ -191,10 +191,10 @@ func (s *h2Stream) read(p []byte) (int, error) {
 			s.consumed(int64(n))
 			s.c.kick()
 			return n, nil
+		case s.remoteEnded:
+			return 0, io.EOF // also when a reset followed: all is there (RFC 9113 §8.1)
 		case s.err != nil:
 			return 0, s.err
-		case s.remoteEnded:
-			return 0, io.EOF
 		case len(p) == 0:
 			return 0, nil
 		}

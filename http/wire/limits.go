@@ -40,7 +40,8 @@ type Limits struct {
 	// wait in the listener's backlog.
 	Connections int
 	// StreamsPerConn bounds the concurrent streams of an HTTP/2 connection
-	// (SETTINGS_MAX_CONCURRENT_STREAMS), handlers of reset streams included.
+	// (SETTINGS_MAX_CONCURRENT_STREAMS). Twice as many handlers may run,
+	// those of streams that have been reset included.
 	StreamsPerConn int
 	// StreamWindow and ConnWindow are the HTTP/2 flow-control windows that
 	// we grant, in bytes: the most that waits unread per stream and per

@@ -74,7 +74,9 @@ type Request struct {
 	// be nil.
 	Trailers func() field.Fields
 	// Upgrade is the protocol that the client would like to change to,
-	// e.g. "websocket" (RFC 9110 §7.8).
+	// e.g. "websocket" (RFC 9110 §7.8). Over HTTP/2 it comes with method
+	// CONNECT and a path (RFC 8441), over HTTP/1.1 usually with GET; a
+	// client is given the HTTP/1.1 form for both.
 	Upgrade string
 	// Expect tells that the client waits for 100 (Continue) before it sends
 	// the body (RFC 9110 §10.1.1). On a server the first read of Body sends

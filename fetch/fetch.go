@@ -11,7 +11,7 @@
 //
 // A request goes through the files in this order: fetch.go, target.go,
 // exchange.go, pool.go and queue.go, dial.go, eyeballs.go, handshake.go,
-// conn.go, response.go. Proxies (RFC 9110 §3.7) are out of scope.
+// conn.go, response.go, release.go. Proxies (RFC 9110 §3.7) are out of scope.
 package fetch
 
 import (

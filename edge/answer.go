@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"waypost/fault"
+	"waypost/http/wire"
 )
 
 // problem is what the edge answers by itself.
@@ -34,7 +35,9 @@ func (r *request) refuse(p problem) stage {
 // moment.
 func (r *request) answer() stage {
 	p := &r.problem
-	if p.hangUp {
+	if p.hangUp && r.x.Request().Proto != wire.HTTP2 {
+		// HTTP/2 ends the stream alone (RFC 9113 §8.1), and the client's
+		// other requests go on.
 		r.x.Close()
 	}
 	f := r.fields(nil, -1)

@@ -16,7 +16,7 @@ func words(f trace.Fact) string {
 	case trace.PolicyDecision:
 		return join(" → ", f.Policy+" for "+f.URL, f.To)
 	case trace.CacheDecision:
-		return join(" · ", f.Store+" for "+f.URL, ages(f.Age, f.Lifetime))
+		return join(" · ", join(" → ", f.Store+" for "+f.URL, f.To), ages(f.Age, f.Lifetime))
 	case trace.DNSQuery:
 		return dnsQuery(f)
 	case trace.DNSReferral:

@@ -1,0 +1,133 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"waypost/fetch"
+	"waypost/http/field"
+	"waypost/http/wire"
+	"waypost/tls/cert"
+	"waypost/url"
+)
+
+// secured adds an HTTPS listener to the edge of w, and returns a client for
+// it that speaks HTTP/2 or not.
+func (w *world) secured(http2 bool, hosts ...string) (client *fetch.Client, stop func()) {
+	ca, err := cert.NewCA("test", time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	leaf, err := ca.Issue(hosts...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l, err := w.net.Host(edgeAddr).Listen(ctx, netip.AddrPortFrom(edgeAddr, 443))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := &wire.Server{Handler: wire.HandlerFunc(w.serveEdge), TLS: &tls.Config{Certificates: []tls.Certificate{leaf}}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.Serve(ctx, l)
+	}()
+	client = &fetch.Client{Network: w.net.Host(clientAddr), Roots: ca.Pool(), HTTP2: http2,
+		ConnectTo: map[string]string{":": edgeAddr.String() + ":443"}}
+	return client, func() {
+		client.Close()
+		cancel()
+		<-done
+	}
+}
+
+func (w *world) secureGet(c *fetch.Client, text string, r *wire.Request) (got, *fetch.Response) {
+	u, err := url.Parse(text, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := c.Do(context.Background(), u, r)
+	if err != nil {
+		w.t.Fatalf("%s: %v", text, err)
+	}
+	return read(resp), resp
+}
+
+// TestProtocols: the same requests over each protocol that a client may
+// speak.
+func TestProtocols(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		inWorld(t, func(x wire.Exchange) {
+			switch r := x.Request(); r.Path {
+			case "/echo":
+				body, _ := io.ReadAll(r.Body)
+				reply(x, 200, string(body))
+			case "/hints":
+				x.Inform(103, field.Fields{{Name: "Link", Value: "</a>"}})
+				reply(x, 200, "hinted")
+			case "/broken":
+				x.Respond(200, nil, -1)
+				x.Write([]byte("half"))
+				x.Flush()
+				x.Abort()
+			case "/trailers":
+				x.Respond(200, nil, -1)
+				x.Write([]byte("body"))
+				x.Trailers(field.Fields{{Name: "Sum", Value: "42"}})
+			default:
+				reply(x, 200, "hello", "Cache-Control", "max-age=60")
+			}
+		}, func(w *world) {
+			c, stop := w.secured(http2, "www.shop.test")
+			defer stop()
+			const at = "https://www.shop.test"
+			g, resp := w.secureGet(c, at+"/a", &wire.Request{})
+			if (resp.Trip.Proto == wire.HTTP2) != http2 {
+				t.Fatalf("the protocol is %s", resp.Trip.Proto)
+			}
+			w.cacheStatus(g, "; fwd=uri-miss; ttl=60; stored")
+			if g, _ = w.secureGet(c, at+"/a", &wire.Request{}); g.body != "hello" || g.fields.Get("Age") != "0" {
+				t.Errorf("got %v", g)
+			}
+			checkFields(t, "to the origin", w.lastAsked().Fields, []string{"X-Forwarded-Proto", "https",
+				"Via", map[bool]string{false: "1.1 waypost-t1", true: "2 waypost-t1"}[http2]})
+			body := strings.Repeat("x", 100_000)
+			if g, _ = w.secureGet(c, at+"/echo", &wire.Request{Method: "POST", Length: -1, Body: strings.NewReader(body)}); g.body != body {
+				t.Errorf("got %d bytes back", len(g.body))
+			}
+			if g, _ = w.secureGet(c, at+"/hints", &wire.Request{}); len(g.informed) != 1 || g.body != "hinted" {
+				t.Errorf("informed %v", g.informed)
+			}
+			if g, _ = w.secureGet(c, at+"/broken", &wire.Request{}); g.body != "half" || g.err == nil {
+				t.Errorf("got %v with error %v", g, g.err)
+			}
+			if g, _ = w.secureGet(c, at+"/trailers", &wire.Request{}); g.trailers.Get("Sum") != "42" {
+				t.Errorf("trailers %v", g.trailers)
+			}
+			if g, _ = w.secureGet(c, at+"/large", &wire.Request{Method: "POST", Length: 9 << 20, Expect: true, Body: strings.NewReader(strings.Repeat("x", 9<<20))}); g.status != 413 {
+				t.Errorf("a large body: %v", g)
+			}
+		})
+	}
+}
+
+// TestNameOfConnection: over TLS the Host must be of the site whose name
+// opened the connection.
+func TestNameOfConnection(t *testing.T) {
+	inWorld(t, replying(200, "ok"), func(w *world) {
+		c, stop := w.secured(true, "www.shop.test", "a.img.shop.test")
+		defer stop()
+		for host, want := range map[string]int{"": 200, "a.img.shop.test": 200, "stranger.test": 421} {
+			g, _ := w.secureGet(c, "https://www.shop.test/", &wire.Request{Authority: host})
+			if g.status != want {
+				t.Errorf("Host %q: %v, want %d", host, g, want)
+			}
+		}
+	})
+}

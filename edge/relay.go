@@ -152,7 +152,7 @@ func (r *request) keep(resp *fetch.Response) {
 		r.makeKey()
 	}
 	r.keeping = r.edge.store.BeginAlone(r.key)
-	o := r.keeping.Start(cache.Stored(r.site.rules, &r.ask, came), resp.Length, true, nil)
+	o := r.keeping.Start(kept(r.site.rules, &r.ask, came), resp.Length, true, nil)
 	r.status.stored = true
 	r.measure(o)
 	if r.site.shares(&o.Response, r.received) {

@@ -84,8 +84,8 @@ func TestTrailers(t *testing.T) {
 			if g.body != "body" {
 				t.Errorf("got %v", g)
 			}
-			if control == "no-store" && g.trailers.Get("Sum") != "42" {
-				t.Errorf("trailers %v", g.trailers)
+			if passed := control == "no-store"; (g.trailers.Get("Sum") == "42") != passed || g.fields.Has("Trailer") != passed {
+				t.Errorf("%s: trailers %v, Trailer %q", control, g.trailers, g.fields.Get("Trailer"))
 			}
 		})
 	}
@@ -220,6 +220,77 @@ func TestUpgradeEndsWithEdge(t *testing.T) {
 		synctest.Wait()
 		if time.Since(began) != 0 {
 			t.Errorf("ended after %v", time.Since(began))
+		}
+	})
+}
+
+// trickle is a body that comes a byte a second.
+type trickle struct{ n int }
+
+func (b *trickle) Read(p []byte) (int, error) {
+	if b.n == 0 {
+		return 0, io.EOF
+	}
+	b.n--
+	time.Sleep(time.Second)
+	p[0] = 'x'
+	return 1, nil
+}
+
+// TestEarlyAnswer: an origin that answers before it has read the body is
+// heard at once, whatever the client still sends.
+func TestEarlyAnswer(t *testing.T) {
+	inWorld(t, replying(403, "no"), func(w *world) {
+		for _, length := range []int64{-1, 60} {
+			began := time.Now()
+			g := w.do(&wire.Request{Method: "POST", Path: "/", Length: length, Body: &trickle{n: 60}})
+			if g.status != 403 || g.body != "no" || time.Since(began) > 2*time.Second {
+				t.Errorf("got %v after %v", g, time.Since(began))
+			}
+			if g = w.get("/next"); g.status != 403 {
+				t.Errorf("afterwards: %v", g)
+			}
+		}
+		time.Sleep(time.Minute) // the bodies come to their end
+	})
+}
+
+// TestUploadBreaksOff: a client that leaves in the middle of its body leaves
+// no half of a request behind that looks like a whole.
+func TestUploadBreaksOff(t *testing.T) {
+	var err error
+	inWorld(t, func(x wire.Exchange) {
+		_, err = io.ReadAll(x.Request().Body)
+		reply(x, 200, "took it")
+	}, func(w *world) {
+		c, _ := w.raw()
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: www.shop.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+		time.Sleep(time.Second)
+		c.Close()
+		synctest.Wait()
+		if err == nil || w.trips() != 1 {
+			t.Errorf("the origin read the body to its end (%d trips)", w.trips())
+		}
+	})
+}
+
+// TestPurgeWhileFilling: what was on its way in when the purge came is served
+// to those who wait, and not stored.
+func TestPurgeWhileFilling(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		time.Sleep(2 * time.Second)
+		reply(x, 200, "old", "Cache-Control", "max-age=60")
+	}, func(w *world) {
+		done := make(chan got)
+		go func() { done <- w.send(&wire.Request{Path: "/"}) }()
+		time.Sleep(time.Second)
+		w.edge.Purge("http://www.shop.test/")
+		if g := <-done; g.body != "old" {
+			t.Errorf("got %v", g)
+		}
+		synctest.Wait()
+		if w.edge.store.Len() != 0 {
+			t.Error("it was stored")
 		}
 	})
 }

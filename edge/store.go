@@ -19,7 +19,7 @@ func (f *fill) store(resp *fetch.Response) {
 		f.handOver(resp)
 		return
 	}
-	o := f.filling.Start(cache.Stored(rules, &f.ask, came), resp.Length, true, f.confirm)
+	o := f.filling.Start(kept(rules, &f.ask, came), resp.Length, true, f.confirm)
 	if f.site.shares(&o.Response, f.received) {
 		f.edge.marks.clear(f.key)
 	} else {
@@ -70,6 +70,14 @@ func (f *fill) handOver(resp *fetch.Response) {
 	resp.Body.Close()
 	f.noteFetch(resp)
 	f.cancel(nil)
+}
+
+// kept is a response in the form in which it is stored. Trailers are not
+// (RFC 9111 §3.1 leaves that to the cache), and so are not announced.
+func kept(rules *cache.Rules, ask *cache.Request, came *cache.Response) *cache.Response {
+	r := cache.Stored(rules, ask, came)
+	r.Fields.Del("Trailer")
+	return r
 }
 
 // endless reports whether a response is a stream of events: it has no end to

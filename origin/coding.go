@@ -49,7 +49,10 @@ func weight(req field.Fields, coding string) (thousandths int, ok bool) {
 	for element := range req.All("Accept-Encoding") {
 		name, params, _ := strings.Cut(element, ";")
 		name = strings.TrimSpace(name)
-		if !field.Is(name, coding) && !(coding == "gzip" && field.Is(name, "x-gzip")) {
+		if coding == "gzip" && field.Is(name, "x-gzip") {
+			name = coding // RFC 9110 §8.4.1.3
+		}
+		if !field.Is(name, coding) {
 			continue
 		}
 		thousandths, ok = 1000, true

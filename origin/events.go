@@ -91,7 +91,7 @@ func (w *Response) Stream(r *Request, events <-chan Event, heartbeat time.Durati
 		case <-r.Conn.Draining:
 			return
 		}
-		w.Write(buf)
+		w.put(buf)
 		w.Flush()
 		idle.Reset(heartbeat)
 	}

@@ -184,7 +184,7 @@ func (f *Files) body(w *Response, rep representation, status int, want *parts) {
 		w.Fail(err)
 		return
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if want == nil {
 		w.Respond(status, rep.info.Size())
 		copyPart(w, file, rep.info.Size())
@@ -207,7 +207,7 @@ func copyPart(w *Response, r io.Reader, n int64) {
 	defer chunks.Put(buf)
 	for n > 0 && !w.Lost() {
 		k, err := r.Read((*buf)[:min(n, chunkSize)])
-		w.Write((*buf)[:k])
+		w.put((*buf)[:k])
 		n -= int64(k)
 		if err != nil {
 			return

@@ -3,6 +3,7 @@ package origin
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 
@@ -28,7 +29,7 @@ func (f *Files) ranges(w *Response, r *Request, rep representation, current cach
 	}
 	ranges, err := cache.ParseRange(value, rep.info.Size())
 	switch {
-	case err == cache.ErrUnsatisfiable:
+	case errors.Is(err, cache.ErrUnsatisfiable):
 		w.Decide("range-unsatisfiable", "No range lies within the representation.", "RFC 9110 §15.5.17", "Range: "+value)
 		return &parts{unsatisfiable: true}
 	case err != nil:
@@ -60,12 +61,12 @@ func (p *parts) send(w *Response, file fs.File, rep representation) {
 	w.Fields.Set("Content-Type", "multipart/byteranges; boundary="+boundary)
 	w.Respond(206, length)
 	for i, r := range p.ranges {
-		io.WriteString(w, heads[i])
+		w.put([]byte(heads[i]))
 		if !p.copy(w, file, r) {
 			return
 		}
 	}
-	io.WriteString(w, end)
+	w.put([]byte(end))
 }
 
 // boundaryOf makes a boundary that content would have to be made for to

@@ -2,7 +2,6 @@ package origin
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -38,46 +37,47 @@ type Response struct {
 	leaving  leaving
 }
 
-var errBegun = errors.New("the response has begun already")
-
 // Context ends when the client leaves. Before it, only its absence is known:
 // HTTP gives no sign of life.
 func (w *Response) Context() context.Context { return w.x.Context() }
 
 // Respond begins the answer. length is the body's, or -1 where it is not
-// known. It fails when the answer has begun, or when Fields hold what must
-// not be sent; then a 500 is sent instead.
-func (w *Response) Respond(status int, length int64) error {
+// known. Only the first call counts. When Fields hold what must not be sent,
+// a 500 is sent instead and the record says why.
+func (w *Response) Respond(status int, length int64) {
 	if w.status != 0 {
-		return errBegun
+		return
 	}
 	w.status, w.length = status, length
 	w.headOnly = w.x.Request().Method == "HEAD" || status == 204 || status == 304
 	err := w.x.Respond(status, w.Fields, length)
 	if err == nil || clientFault(err) {
 		w.lost = err
-		return nil
+		return
 	}
 	w.status, w.length, w.headOnly = 500, 0, true
 	w.failed = "the answer cannot be sent: " + err.Error()
 	w.lost = w.x.Respond(500, nil, 0)
-	return err
 }
 
 // Write sends part of the body; before Respond it begins a 200 of unknown
 // length. It always takes all of p.
 func (w *Response) Write(p []byte) (int, error) {
+	w.put(p)
+	return len(p), nil
+}
+
+func (w *Response) put(p []byte) {
 	if w.status == 0 {
 		w.Respond(200, -1)
 	}
 	if w.headOnly {
-		return len(p), nil
+		return
 	}
 	w.written += int64(len(p))
 	if w.lost == nil {
 		_, w.lost = w.x.Write(p)
 	}
-	return len(p), nil
 }
 
 // Flush sends what is buffered on the way.
@@ -100,7 +100,7 @@ func (w *Response) Send(status int, contentType string, body []byte) {
 		w.Fields.Set("Content-Type", contentType)
 	}
 	w.Respond(status, int64(len(body)))
-	w.Write(body)
+	w.put(body)
 }
 
 // Redirect sends the client elsewhere: status is 301, 302, 303, 307 or 308

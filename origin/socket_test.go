@@ -49,7 +49,7 @@ func (p *peer) send(op ws.OpCode, fin bool, payload string) {
 
 // next describes the next frame, e.g. "text hello" or "close 1000 bye".
 func (p *peer) next() string {
-	f, err := ws.ReadFrame(p.in)
+	f, err := readFrame(p.in)
 	if err != nil {
 		return err.Error()
 	}
@@ -290,3 +290,13 @@ func (c *deafConn) Write(p []byte) (int, error)      { return len(p), nil }
 func (c *deafConn) Close() error                     { c.in = bytes.NewReader(nil); return nil }
 func (c *deafConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *deafConn) SetWriteDeadline(time.Time) error { return nil }
+
+// readFrame reads one frame of a server.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(r, f.Payload)
+	return f, err
+}

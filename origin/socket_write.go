@@ -63,7 +63,7 @@ func (s *Socket) Close(code int, reason string) {
 // goodbye sends the close frame, once.
 func (s *Socket) goodbye(code int, reason string) {
 	s.farewell.Do(func() { close(s.ended) })
-	s.write(ws.OpClose, closePayload(code, reason)) // a client that is gone needs none
+	_ = s.write(ws.OpClose, closePayload(code, reason)) // a client that is gone needs none
 }
 
 // closePayload cuts the reason to what a control frame holds, at a whole

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -40,7 +41,7 @@ func (s *set) say(text string) {
 }
 
 func (s *set) hear() string {
-	f, err := ws.ReadFrame(s.in)
+	f, err := readFrame(s.in)
 	if err != nil {
 		return err.Error()
 	}
@@ -53,11 +54,11 @@ func (s *set) hear() string {
 
 func TestRadio(t *testing.T) {
 	visit(t, func(v *town) {
-		a, b := v.tune(), (*set)(nil)
+		a := v.tune()
 		if got := a.hear(); got != `{"from":"Office","text":"Alfa, this is Seamark. Go ahead."}` {
 			t.Errorf("greeted with %s", got)
 		}
-		b = v.tune()
+		b := v.tune()
 		b.hear()
 		a.say(" radio check <b> ")
 		for _, s := range []*set{a, b} {
@@ -82,6 +83,7 @@ func TestRadio(t *testing.T) {
 			t.Errorf("ended with %s", last)
 		}
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		if n := len(v.site.radio.stations); n != 0 {
 			t.Errorf("%d stations left", n)
 		}
@@ -105,4 +107,14 @@ func TestDeafStation(t *testing.T) {
 	if c.join() != nil {
 		t.Error("the channel is never full")
 	}
+}
+
+// readFrame reads one frame of a server.
+func readFrame(r io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(r); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(r, f.Payload)
+	return f, err
 }

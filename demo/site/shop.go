@@ -50,7 +50,7 @@ type product struct {
 }
 
 // openShop makes the database and fills the shelves.
-func openShop(rand func() uint64) (*shop, error) {
+func openShop(ctx context.Context, rand func() uint64) (*shop, error) {
 	db, err := sql.Open("sqlite", "file::memory:?_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
@@ -59,15 +59,14 @@ func openShop(rand func() uint64) (*shop, error) {
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	s := &shop{db: db, rand: rand}
-	if err := s.fill(); err != nil {
-		db.Close()
-		return nil, err
+	if err := s.fill(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
 
-func (s *shop) fill() error {
-	if _, err := s.db.Exec(schema); err != nil {
+func (s *shop) fill(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, schema); err != nil {
 		return fmt.Errorf("schema: %w", err)
 	}
 	for _, p := range []struct {
@@ -84,14 +83,14 @@ func (s *shop) fill() error {
 		{&s.read, `SELECT number, id, placed, name, harbour, cents FROM purchase WHERE id = ?`},
 		{&s.its, `SELECT product, quantity FROM item WHERE purchase = ? ORDER BY product`},
 	} {
-		stmt, err := s.db.Prepare(p.text)
+		stmt, err := s.db.PrepareContext(ctx, p.text)
 		if err != nil {
 			return fmt.Errorf("prepare %s: %w", p.text, err)
 		}
 		*p.stmt = stmt
 	}
 	for i, p := range catalogue.Products() {
-		if _, err := s.db.Exec(`INSERT INTO product (id, position, name, short, light, cents, stock) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		if _, err := s.db.ExecContext(ctx, `INSERT INTO product (id, position, name, short, light, cents, stock) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			p.ID, i, p.Name, p.Short, p.Light, p.Cents, p.Stock); err != nil {
 			return fmt.Errorf("shelve %s: %w", p.ID, err)
 		}
@@ -107,7 +106,7 @@ func (s *shop) products(ctx context.Context) ([]product, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var all []product
 	for rows.Next() {
 		p, err := scanProduct(rows)
@@ -167,7 +166,7 @@ func (s *shop) place(ctx context.Context, o order) (placed, []change, error) {
 	if err != nil {
 		return p, nil, err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	var changes []change
 	for _, it := range o.Items {
 		c, cents, err := move(ctx, tx.StmtContext(ctx, s.take), it.Product, it.Quantity)
@@ -235,7 +234,7 @@ func (s *shop) placedOrder(ctx context.Context, id string) (placed, error) {
 	if err != nil {
 		return p, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var it item
 		if err := rows.Scan(&it.Product, &it.Quantity); err != nil {

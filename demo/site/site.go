@@ -20,7 +20,9 @@
 package site
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -97,7 +99,7 @@ func New(o Options) (*Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the shop: %w", err)
 	}
-	shop, err := openShop(o.Rand)
+	shop, err := openShop(context.Background(), o.Rand)
 	if err != nil {
 		return nil, fmt.Errorf("open the shop: %w", err)
 	}
@@ -117,8 +119,7 @@ func New(o Options) (*Site, error) {
 		Station: o.Station, TrustTrace: o.TrustTrace, Panicked: o.Panicked,
 	})
 	if err != nil {
-		shop.close()
-		return nil, fmt.Errorf("open the shop: %w", err)
+		return nil, fmt.Errorf("open the shop: %w", errors.Join(err, shop.close()))
 	}
 	return s, nil
 }

@@ -392,7 +392,7 @@ func TestProducts(t *testing.T) {
 }
 
 func TestOrdersAreForgotten(t *testing.T) {
-	s, err := openShop(func() func() uint64 { n := uint64(0); return func() uint64 { n++; return n } }())
+	s, err := openShop(t.Context(), func() func() uint64 { n := uint64(0); return func() uint64 { n++; return n } }())
 	if err != nil {
 		t.Fatal(err)
 	}

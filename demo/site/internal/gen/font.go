@@ -357,7 +357,7 @@ func assemble(tables map[string]table) []byte {
 			body.u8(0)
 		}
 	}
-	file := append(dir, body...)
+	file := slices.Concat(dir, body)
 	binary.BigEndian.PutUint32(file[headAt+8:], 0xB1B0AFBA-checksum(file))
 	return file
 }

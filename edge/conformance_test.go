@@ -155,6 +155,12 @@ var conformance = []struct {
 		{answer: []string{"Cache-Control", "max-age=10"}, want: "; fwd=uri-miss; ttl=10; stored"},
 		{method: "HEAD", want: "; hit; ttl=10", wantBody: "-"},
 	}},
+	{"HEAD confirms what is stored", []step{
+		{answer: []string{"Cache-Control", "max-age=1", "ETag", `"1"`}, body: "body", want: "; fwd=uri-miss; ttl=1; stored"},
+		{wait: 2 * time.Second, method: "HEAD", status: 304, answer: []string{"ETag", `"1"`, "Cache-Control", "max-age=10"},
+			want: "; fwd=stale; fwd-status=304; ttl=10; stored", wantBody: "-"},
+		{want: "; hit; ttl=10", wantBody: "body"},
+	}},
 	{"HEAD is not stored, GET is asked for", []step{
 		{method: "HEAD", answer: []string{"Cache-Control", "max-age=10"}, want: "; fwd=uri-miss", wantBody: "-"},
 		{answer: []string{"Cache-Control", "max-age=10"}, want: "; fwd=uri-miss; ttl=10; stored"},

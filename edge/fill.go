@@ -199,6 +199,7 @@ func (f *fill) end() {
 	if f.abandoned != nil {
 		f.abandoned.Stop()
 		f.edge.abandoned.Add(-1)
+		f.cancel(nil) // nobody else will
 	}
 	f.mu.Unlock()
 	close(f.done)

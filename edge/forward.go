@@ -8,6 +8,7 @@ import (
 	"waypost/fetch"
 	"waypost/http/cache"
 	"waypost/http/field"
+	"waypost/http/wire"
 	"waypost/trace"
 )
 
@@ -52,6 +53,16 @@ func (r *request) outbound(span *trace.Span, why purpose) field.Fields {
 	addForwarding(&out, before, r.client(), r.in.Scheme, r.in.Authority)
 	if span.On() {
 		out.Add("Traceparent", span.Context().String())
+	}
+	return out
+}
+
+// forwarded is the client's request as the origin gets it.
+func (r *request) forwarded() wire.Request {
+	out := *r.in
+	out.Fields = r.outbound(r.fetching, forClient)
+	if r.limited != nil {
+		out.Body = r.limited
 	}
 	return out
 }

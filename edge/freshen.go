@@ -27,7 +27,7 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 		f.edge.marks.set(f.key, time.Now()) // to be confirmed for each anew: nothing to wait for
 	}
 	f.stored = f.verdict.Action == cache.Keep
-	f.noteFetch(resp)
+	f.noteFetch(fresh)
 	f.filling.Abort(errLookAgain)
 	f.offer(head{object: o, forwarded: 304, stored: f.stored})
 	f.cancel(nil)

@@ -1,24 +1,30 @@
 package edge
 
-// The life of a request, stage by stage. Each stage is a function in a file
+// The life of a request, stage by stage. Each stage is a function in the file
 // of its name; what it returns is the next stage.
 //
-//	receive ─ key ─ lookup ┬ hit ────────────────────────┬ deliver
-//	   │                   ├ stale (refreshed behind) ───┤
-//	   │                   ├ revalidate ┬ await ─────────┤
-//	   │                   ├ miss ──────┘   │  └ fail ───┤ stale if error
-//	   │                   │                ├ relay      │
-//	   ├───────────────────┴ pass ──────────┴ fail ──────┴ answer
-//	   └ tunnel
+//	receive ─ key ─ lookup ┬ hit ─────────────────────────── deliver
+//	   │                   ├ stale, refreshed behind ─────── deliver
+//	   │                   ├ revalidate ┐
+//	   │                   ├ miss ──────┴ await ┬─────────── deliver
+//	   │                   │    └── pass        ├ relay
+//	   │                   │                    └ fail ┬──── deliver, stale
+//	   │                   │                           └──── answer
+//	   ├───────────────────┴ pass ┬ relay
+//	   │                          └ fail
+//	   ├ tunnel
+//	   └ answer
 //
 // A miss and a revalidation leave the asking of the origin to a fill, which
 // has a goroutine and a life of its own (fill.go), so that it does not end
 // with the client who started it and others can wait for it too:
 //
-//	fetch ┬ freshen   304: the stored response serves again
-//	      ├ store     others may have it: they read it while it comes in
-//	      ├ hand over it is for the one client who asked
+//	fetch ┬ freshen    304: the stored response serves again
+//	      ├ store      others may have it: they read it while it comes in
+//	      ├ hand over  it is for the one client who asked, who relays it
 //	      └ fail
+
+// stage is a place in the life of a request.
 type stage uint8
 
 const (

@@ -23,12 +23,8 @@ func (r *request) pass() stage {
 		r.noteLookup(r.passing())
 	}
 	r.fetching = r.span.Child()
-	out := *r.in
-	out.Fields = r.outbound(r.fetching, forClient)
+	out := r.forwarded()
 	out.Upgrade = ""
-	if r.limited != nil {
-		out.Body = r.limited
-	}
 	relay := &interims{x: r.x}
 	out.Interim = relay.inform
 	resp, err := r.askOrigin(trace.With(r.x.Context(), r.fetching), &out)

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"waypost/fetch"
 	"waypost/http/cache"
 	"waypost/http/field"
 	"waypost/trace"
+	"waypost/upstream"
 )
 
 // What the edge notes of a request, when somebody records: edge.lookup,
@@ -26,9 +26,8 @@ func (r *request) noteLookup(verdict string) {
 	if r.lookups == 0 {
 		d = r.bypass()
 	}
-	if d != nil {
-		*d = trace.Decision{Verdict: verdict, Reason: strings.Clone(d.Reason), Clause: d.Clause,
-			Because: strings.Clone(d.Because), Remedy: strings.Clone(d.Remedy)}
+	if d = own(d); d != nil {
+		d.Verdict = verdict
 	}
 	r.span.Note(trace.EdgeLookup{
 		Site: r.site.Name, Method: strings.Clone(r.in.Method), URL: r.url(), Key: string(r.key),
@@ -56,46 +55,67 @@ func (r *request) bypass() *trace.Decision {
 // url is the request's target URI.
 func (r *request) url() string { return r.in.Scheme + "://" + r.in.Authority + r.in.Path }
 
-// noteFetch notes the trip that this request made itself; resp is nil when
-// none came.
-func (r *request) noteFetch(resp *fetch.Response) {
+// noteFetch notes the trip that this request made itself, or took over from
+// its fill; came is nil when no response came.
+func (r *request) noteFetch(came *cache.Response) {
 	if r.fill != nil {
-		r.fill.noteFetch(resp)
+		r.fill.noteFetch(came)
 		return
 	}
 	if !r.fetching.On() || r.report == nil {
 		return
 	}
 	fact := r.report.Fact()
-	fact.Stored = r.keeping != nil
+	fact.Stored = r.complete
 	var d *trace.Decision
-	if resp != nil {
-		came := r.came(resp)
-		d = cache.Store(r.now, r.site.rules, &r.ask, came).Decision(r.site.rules, &r.ask, came)
+	if came != nil {
+		v := cache.Store(r.received, r.site.rules, &r.ask, came)
+		d = v.Decision(r.site.rules, &r.ask, came)
+		if v.Action == cache.Keep && r.keeping == nil {
+			d = unkept(came, d)
+		}
 	}
-	r.fetching.Done(fact, d)
+	r.fetching.Done(fact, own(d))
 }
 
 // noteFetch notes the fill's trip and whether what came was stored.
-func (f *fill) noteFetch(resp *fetch.Response) {
+func (f *fill) noteFetch(came *cache.Response) {
 	if !f.span.On() || f.report == nil {
 		return
 	}
 	fact := f.report.Fact()
 	fact.Stored = f.stored
 	var d *trace.Decision
-	if resp != nil {
-		d = f.verdict.Decision(f.site.rules, &f.ask, f.head(resp))
-		switch {
-		case d == nil || f.verdict.Action != cache.Keep || f.stored:
-		case endless(resp):
-			d = &trace.Decision{Verdict: "do-not-store", Reason: "an event stream has no end to be stored"}
-		case variesByUs(resp.Fields):
-			d = &trace.Decision{Verdict: "do-not-store", Reason: "the response varies by a field that proxies write",
-				Because: "Vary: " + resp.Fields.Join("Vary")}
+	if came != nil {
+		d = f.verdict.Decision(f.site.rules, &f.ask, came)
+		if f.verdict.Action == cache.Keep && !f.stored {
+			d = unkept(came, d)
 		}
 	}
-	f.span.Done(fact, d)
+	f.span.Done(fact, own(d))
+}
+
+// unkept says why a response was not stored although the rules of RFC 9111
+// allow it; d is what they say.
+func unkept(came *cache.Response, d *trace.Decision) *trace.Decision {
+	switch {
+	case upstream.IsEventStream(came.Fields.Get("Content-Type")):
+		return &trace.Decision{Verdict: "do-not-store", Reason: "an event stream has no end to be stored",
+			Because: "Content-Type: " + came.Fields.Get("Content-Type")}
+	case variesByUs(came.Fields):
+		return &trace.Decision{Verdict: "do-not-store", Reason: "the response varies by a field that proxies write",
+			Clause: "RFC 9111 §4.1", Because: "Vary: " + came.Fields.Join("Vary")}
+	}
+	return d
+}
+
+// own is d in memory of its own.
+func own(d *trace.Decision) *trace.Decision {
+	if d == nil {
+		return nil
+	}
+	return &trace.Decision{Verdict: d.Verdict, Reason: strings.Clone(d.Reason), Clause: d.Clause,
+		Because: strings.Clone(d.Because), Remedy: strings.Clone(d.Remedy)}
 }
 
 // awaitNote lets the fill of this request finish its account before ours, so

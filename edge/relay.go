@@ -22,7 +22,7 @@ func (r *request) relay() stage {
 		r.wholeBehind()
 	}
 	r.keep(resp)
-	defer r.noteFetch(resp)
+	defer func() { r.noteFetch(r.came(resp)) }()
 	stop := r.breakOff(resp)
 	defer stop()
 	if err := r.respond(resp.Status, r.fields(resp.Fields, -1), resp.Length); err != nil {
@@ -59,7 +59,7 @@ func (r *request) copy(resp *fetch.Response) stage {
 		switch {
 		case err == io.EOF:
 			if r.keeping != nil {
-				r.keeping.Commit()
+				r.complete = r.keeping.Commit()
 			}
 			if resp.Trailers != nil {
 				if f := resp.Trailers(); len(f) > 0 {
@@ -82,7 +82,7 @@ func (r *request) copy(resp *fetch.Response) stage {
 // when the server is to stop.
 func (r *request) breakOff(resp *fetch.Response) (stop func()) {
 	left := func() bool { return true }
-	if r.fill != nil {
+	if r.fill != nil || r.release != nil {
 		left = context.AfterFunc(r.x.Context(), func() { resp.Body.Close() })
 	}
 	if !endless(resp) || r.x.Conn().Draining == nil {

@@ -207,6 +207,26 @@ func TestUpgradeRefused(t *testing.T) {
 	})
 }
 
+// TestUpgradeRefusedAtLength: a body that takes its time is relayed to its
+// end although a tunnel was asked for.
+func TestUpgradeRefusedAtLength(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		x.Respond(200, nil, 3)
+		for _, c := range "abc" {
+			x.Write([]byte(string(c)))
+			x.Flush()
+			time.Sleep(time.Second)
+		}
+	}, func(w *world) {
+		c, r := w.raw()
+		defer c.Close()
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: www.shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		if resp, body := response(t, r, "GET"); resp.StatusCode != 200 || body != "abc" {
+			t.Errorf("got %d %q", resp.StatusCode, body)
+		}
+	})
+}
+
 // TestUpgradeEndsWithEdge: Close cuts what is left.
 func TestUpgradeEndsWithEdge(t *testing.T) {
 	inWorld(t, upgrading, func(w *world) {

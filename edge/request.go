@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -47,8 +48,10 @@ type request struct {
 	report    *upstream.Report
 	failure   error // why the origin brought no answer
 	limited   *limitedBody
-	keeping   *store.Filling // of the answer to a POST that later GETs may have
-	problem   problem        // what the edge answers itself
+	release   context.CancelFunc // ends what is not bound to the client's context
+	keeping   *store.Filling     // of what is kept while it is relayed
+	complete  bool               // and has come to its end
+	problem   problem            // what the edge answers itself
 	status    cacheStatus
 	sent      account // for the record
 	span      *trace.Span
@@ -65,9 +68,7 @@ type request struct {
 type account struct {
 	status int
 	bytes  int64
-	cache  string
-	proxy  string
-	fault  fault.Kind
+	fault  fault.Kind // why it ended early
 }
 
 // start takes on an exchange.
@@ -91,6 +92,9 @@ func (r *request) finish() {
 	}
 	if r.answered != nil {
 		r.answered.Body.Close()
+	}
+	if r.release != nil {
+		r.release()
 	}
 	if r.span.On() {
 		r.noteResponse()

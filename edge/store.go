@@ -41,22 +41,22 @@ func (f *fill) body(resp *fetch.Response) {
 		n, err := resp.Body.Read(f.filling.Buffer())
 		if n > 0 {
 			if err := f.filling.Advance(n); err != nil {
-				f.noteFetch(resp)
+				f.noteFetch(f.head(resp))
 				return
 			}
 		}
 		switch {
 		case err == io.EOF:
 			f.stored = f.filling.Commit()
-			f.noteFetch(resp)
+			f.noteFetch(f.head(resp))
 			return
 		case err != nil:
-			f.noteFetch(resp)
+			f.noteFetch(f.head(resp))
 			f.filling.Abort(err)
 			return
 		}
 	}
-	f.noteFetch(resp)
+	f.noteFetch(f.head(resp))
 }
 
 // handOver gives a response that is not stored to the first client; the
@@ -68,7 +68,7 @@ func (f *fill) handOver(resp *fetch.Response) {
 		return // with the response goes the rest: relay.go
 	}
 	resp.Body.Close()
-	f.noteFetch(resp)
+	f.noteFetch(f.head(resp))
 	f.cancel(nil)
 }
 

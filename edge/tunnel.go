@@ -32,15 +32,10 @@ func (r *request) tunnel() stage {
 	// Not the exchange's context: a client that finishes its side of the
 	// tunnel has not left it.
 	ctx, cancel := context.WithCancel(trace.With(r.edge.ctx, r.fetching))
-	defer cancel()
+	r.release = cancel
 	asking := context.AfterFunc(r.x.Context(), cancel)
-	out := *r.in
-	out.Fields = r.outbound(r.fetching, forClient)
+	out := r.forwarded()
 	resp, err := r.askOrigin(ctx, &out)
-	if !asking() && err == nil {
-		resp.Body.Close()
-		return r.clientLeft()
-	}
 	switch {
 	case err != nil:
 		r.failure = err
@@ -49,8 +44,11 @@ func (r *request) tunnel() stage {
 		r.answered = resp
 		return toRelay
 	}
-	defer r.noteFetch(resp)
+	defer func() { r.noteFetch(r.came(resp)) }()
 	defer resp.Upgraded.Close()
+	if !asking() {
+		return r.clientLeft()
+	}
 	r.sent.status = 101
 	client, err := r.x.Upgrade(101, r.fields(resp.Fields, -1))
 	if err != nil {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"io"
 
 	"waypost/http/field"
@@ -65,7 +66,7 @@ func newBody(in *input, framed string, length int64, limits *Limits) h1Body {
 }
 
 // ended reports whether the body has been read to its end.
-func (b *h1Body) ended() bool { return b.err == io.EOF }
+func (b *h1Body) ended() bool { return errors.Is(b.err, io.EOF) }
 
 func (b *h1Body) read(p []byte) (n int, err error) {
 	if b.err != nil {
@@ -83,7 +84,7 @@ func (b *h1Body) read(p []byte) (n int, err error) {
 	case framedChunked:
 		n, err = b.readChunked(p)
 	default:
-		if n, err = b.in.read(p); err == io.EOF {
+		if n, err = b.in.read(p); errors.Is(err, io.EOF) {
 			b.err = io.EOF
 			return n, io.EOF
 		}
@@ -104,7 +105,7 @@ func (b *h1Body) readData(p []byte) (int, error) {
 	}
 	n, err := b.in.read(p)
 	b.left -= int64(n)
-	if err == io.EOF && b.left > 0 {
+	if b.left > 0 && errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if n > 0 {
@@ -150,7 +151,7 @@ func (b *h1Body) readChunked(p []byte) (int, error) {
 			}
 		}
 		if err := b.in.more(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ func (c *h1Client) Alive() bool {
 	defer c.mu.Unlock()
 	if !c.closed && !c.busy && !c.under.quiet() {
 		c.closed = true
-		c.under.Close()
+		c.under.hangUp()
 	}
 	return !c.closed
 }
@@ -84,7 +85,7 @@ func (c *h1Client) give(again bool) {
 	c.used++
 	if !again && !c.closed {
 		c.closed = true
-		c.under.Close()
+		c.under.hangUp()
 	}
 }
 
@@ -118,7 +119,7 @@ func (c *h1Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	c.out = out
 	x := &h1Call{c: c, ctx: ctx, r: r, reused: reused, stop: func() bool { return true }}
 	if ctx.Done() != nil {
-		x.stop = context.AfterFunc(ctx, func() { c.under.Close() })
+		x.stop = context.AfterFunc(ctx, c.under.hangUp)
 	}
 	resp, err := x.exchange()
 	if err != nil {
@@ -178,7 +179,7 @@ func (x *h1Call) response() (*Response, error) {
 	h := &c.head
 	resp.Proto, resp.Status, resp.Fields = h.proto, h.status, h.fields.Clone()
 	resp.Length, resp.FramedBy = h.bodyBytes, h.framed
-	if h.status == 101 || x.r.Method == "CONNECT" && h.status < 300 {
+	if h.status == 101 || x.r.Method == http.MethodConnect && h.status < 300 {
 		return x.upgrade(resp)
 	}
 	if x.upload != nil && h.status >= 200 {
@@ -268,7 +269,7 @@ func (x *h1Call) failed(op string, err error) error {
 	case !x.started:
 		return fault.New(fault.ConnectionTerminated, op, err)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fault.New(fault.HTTPResponseIncomplete, op, err)
@@ -301,7 +302,7 @@ func appendRequest(dst []byte, r *Request) ([]byte, error) {
 		return dst, err
 	}
 	target := r.Path
-	if r.Method == "CONNECT" {
+	if r.Method == http.MethodConnect {
 		target = r.Authority
 	}
 	dst = append(dst, r.Method...)

@@ -332,7 +332,7 @@ func TestBothUpgrade(t *testing.T) {
 		if err := ws.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Error(err)
 		}
-		if n, err := ws.Read(make([]byte, 1)); err != io.EOF {
+		if n, err := ws.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("at the end: %d, %v", n, err)
 		}
 		ws.Close()

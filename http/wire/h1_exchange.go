@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -134,7 +135,8 @@ func (x *h1Exchange) Inform(status int, f field.Fields) error {
 	if err != nil {
 		return err
 	}
-	x.out = append(out, "\r\n"...)
+	out = append(out, "\r\n"...)
+	x.out = out
 	return x.Flush()
 }
 
@@ -144,8 +146,8 @@ func (x *h1Exchange) Respond(status int, f field.Fields, length int64) error {
 	switch {
 	case x.responded:
 		return errResponded
-	case status < 200 || status > 999:
-		return errStatus
+	case status < 200 || status > 999 || status < 300 && x.req.Method == http.MethodConnect:
+		return errStatus // 2xx to CONNECT is Upgrade's
 	}
 	if x.c.srv.stopping.Load() || x.bodyInTheWay() {
 		x.last = true
@@ -157,7 +159,7 @@ func (x *h1Exchange) Respond(status int, f field.Fields, length int64) error {
 	x.responded = true
 	x.left = length
 	switch {
-	case x.req.Method == "HEAD":
+	case x.req.Method == http.MethodHead:
 		x.noBody = true
 	case status == 304:
 		x.noBody = true
@@ -191,7 +193,8 @@ func (x *h1Exchange) Respond(status int, f field.Fields, length int64) error {
 	case x.req.Proto == HTTP10:
 		out = append(out, "Connection: keep-alive\r\n"...)
 	}
-	x.out = append(out, "\r\n"...)
+	out = append(out, "\r\n"...)
+	x.out = out
 	return nil
 }
 
@@ -349,7 +352,7 @@ func (x *h1Exchange) breakOff() {
 			_ = c.SetLinger(0)
 		}
 	}
-	x.c.under.Close()
+	x.c.under.hangUp()
 }
 
 // next makes the pending bytes the beginning of the next message. The
@@ -361,7 +364,7 @@ func (in *input) next() {
 
 func (x *h1Exchange) Upgrade(status int, f field.Fields) (net.Conn, error) {
 	x.mu.Lock()
-	connect := x.req.Method == "CONNECT" && status >= 200 && status < 300
+	connect := x.req.Method == http.MethodConnect && status >= 200 && status < 300
 	switch {
 	case x.responded:
 		x.mu.Unlock()
@@ -387,7 +390,8 @@ func (x *h1Exchange) Upgrade(status int, f field.Fields) (net.Conn, error) {
 		out = append(out, proto...)
 		out = append(out, "\r\nConnection: Upgrade\r\n"...)
 	}
-	x.out = append(out, "\r\n"...)
+	out = append(out, "\r\n"...)
+	x.out = out
 	x.responded = true
 	x.mu.Unlock()
 	x.stopWatch()

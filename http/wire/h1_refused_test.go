@@ -7,18 +7,23 @@ import (
 	"testing/synctest"
 )
 
-// TestRefusedRequests: each of these is answered with the status and a line
-// that says what is wrong, nothing behind it is looked at, and the
-// connection is closed. Most are the shapes of request smuggling.
-func TestRefusedRequests(t *testing.T) {
-	const get, host = "GET / HTTP/1.1\r\n", "Host: h\r\n"
-	const post = "POST / HTTP/1.1\r\n" + host
+const (
+	refGet  = "GET / HTTP/1.1\r\n"
+	refHost = "Host: h\r\n"
+	refPost = "POST / HTTP/1.1\r\n" + refHost
+)
+
+type refusedRequest struct {
+	name, in string
+	status   int
+	says     string
+}
+
+// refusedRequests are mostly the shapes of request smuggling.
+var refusedRequests = func() []refusedRequest {
+	const get, host, post = refGet, refHost, refPost
 	long := strings.Repeat("a", 40<<10)
-	tests := []struct {
-		name, in string
-		status   int
-		says     string
-	}{
+	return []refusedRequest{
 		// Lines (RFC 9112 §2.2).
 		{"bare LF after the request line", "GET / HTTP/1.1\n" + host + "\r\n", 400, "bare LF"},
 		{"bare LF in a field line", get + "Host: h\n\r\n", 400, "bare LF"},
@@ -109,7 +114,12 @@ func TestRefusedRequests(t *testing.T) {
 		{"chunked with HTTP/1.0", "POST / HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "HTTP/1.0"},
 		{"an unknown expectation", post + "Expect: gold\r\nContent-Length: 5\r\n\r\n", 417, "unknown expectation"},
 	}
-	for _, tt := range tests {
+}()
+
+// TestRefusedRequests: each is answered with its status and a line that says
+// what is wrong, nothing behind it is looked at, and the connection is closed.
+func TestRefusedRequests(t *testing.T) {
+	for _, tt := range refusedRequests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				served := 0
@@ -118,7 +128,7 @@ func TestRefusedRequests(t *testing.T) {
 					Handler: HandlerFunc(func(x Exchange) { served++; echo(x) }),
 					Bad:     func(b BadRequest) { told = append(told, b) },
 				}
-				got := raw(t, s, tt.in+get+host+"\r\n")
+				got := raw(t, s, tt.in+refGet+refHost+"\r\n")
 				head := fmt.Sprintf("HTTP/1.1 %d ", tt.status)
 				if served > 0 || !strings.HasPrefix(got, head) || strings.Count(got, "\r\nDate: ") != 1 {
 					t.Fatalf("got %d exchanges and\n%q, want one response %s", served, got, head)

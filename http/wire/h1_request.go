@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"net/http"
 	"strings"
 
 	"waypost/http/field"
@@ -60,7 +61,7 @@ func requestLine(b []byte, limits *Limits) (line []byte, n int, bad *refusal) {
 	}
 	// A client that speaks another protocol (a TLS hello, say) is told so
 	// before it has sent a line.
-	if rest := b[skipped:]; len(rest) > 0 && classes[rest[0]]&classToken == 0 && !bytes.HasPrefix([]byte("\r\n"), rest) {
+	if rest := b[skipped:]; len(rest) > 0 && classes[rest[0]]&classToken == 0 && rest[0] != '\r' {
 		return nil, 0, refuse(400, "not an HTTP request: it begins with %s", quote(rest[:1]))
 	}
 	line, n, bad = nextLine(b[skipped:])
@@ -148,14 +149,14 @@ func (h *requestHead) checkTarget(scheme string) *refusal {
 	}
 	h.authority, h.path = h.host, h.target
 	switch {
-	case h.method == "CONNECT":
+	case h.method == http.MethodConnect:
 		if !validAuthority(h.target) || !hasPort(h.target) {
 			return refuse(400, "CONNECT target %s is not host:port", quote(h.target))
 		}
 		h.authority, h.path = h.target, ""
 	case h.target[0] == '/':
 	case h.target == "*":
-		if h.method != "OPTIONS" {
+		if h.method != http.MethodOptions {
 			return refuse(400, "target * with method %s", h.method)
 		}
 	default:
@@ -188,7 +189,7 @@ func (h *requestHead) absoluteForm(scheme string) *refusal {
 		return refuse(400, "invalid authority %s in the request target", quote(h.authority))
 	}
 	switch {
-	case h.path == "" && h.method == "OPTIONS":
+	case h.path == "" && h.method == http.MethodOptions:
 		h.path = "*" // RFC 9112 §3.2.4
 	case h.path == "":
 		h.path = "/"

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"net/http"
 
 	"waypost/http/field"
 )
@@ -109,7 +110,7 @@ func (h *responseHead) checkFraming(method string) *refusal {
 		// 9112 §6.1). Who announces one may also send one.
 		h.framed = framedNoBody
 		h.keepAlive = h.keepAlive && h.codings == 0 && announced <= 0
-	case method == "HEAD" || h.status == 304 || method == "CONNECT" && h.status < 300:
+	case method == http.MethodHead || h.status == 304 || method == http.MethodConnect && h.status < 300:
 		h.framed = framedNoBody
 	case h.codings > 0:
 		h.framed, h.bodyBytes = framedChunked, -1

@@ -79,7 +79,7 @@ func (b *responseBody) Trailers() field.Fields {
 func (b *responseBody) Close() error {
 	if !b.mu.TryLock() {
 		// A read is under way: end it, as closing a connection does.
-		b.under.Close()
+		b.under.hangUp()
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()

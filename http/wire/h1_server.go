@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"net/http"
 	"time"
 )
 
@@ -65,7 +66,10 @@ func (c *serverConn) firstBytes() (int, error) {
 		}
 	}
 	c.release()
-	n, err := c.conn.Read(c.first[:])
+	if c.first == nil {
+		c.first = make([]byte, firstRead)
+	}
+	n, err := c.conn.Read(c.first)
 	if n > 0 {
 		copy(c.firstBuffer(), c.first[:n])
 	}
@@ -121,7 +125,7 @@ func (x *h1Exchange) readHead() headEnd {
 		}
 		if seen == 0 || bytes.IndexByte(p[seen:], '\n') >= 0 {
 			n, bad := parseRequestHead(&x.head, p, x.c.srv.scheme, limits)
-			if bad != nil && !(bad.status == 505 && len(p) < len(http2Preface) && x.mayBeHTTP2(p)) {
+			if bad != nil && !x.mayBeHTTP2(p) {
 				return x.refuse(bad)
 			}
 			if n > limits.HeaderBytes {
@@ -151,7 +155,8 @@ func (x *h1Exchange) readHead() headEnd {
 	}
 }
 
-// mayBeHTTP2 reports whether p is the beginning of the HTTP/2 preface.
+// mayBeHTTP2 reports whether p is the beginning of the HTTP/2 preface, which
+// looks like a request of another version.
 func (x *h1Exchange) mayBeHTTP2(p []byte) bool {
 	return x.c.info.Exchanges == 0 && x.c.info.TLS == nil && bytes.HasPrefix([]byte(http2Preface), p)
 }
@@ -175,7 +180,7 @@ func tooLong(p []byte, limits *Limits) *refusal {
 func (x *h1Exchange) refuse(bad *refusal) headEnd {
 	x.c.srv.refused(BadRequest{Remote: x.c.info.Remote, Proto: HTTP11, Status: bad.status, Reason: bad.reason})
 	x.begin()
-	x.req.Method = "GET" // nothing of the head is to be trusted
+	x.req.Method = http.MethodGet // nothing of the head is to be trusted
 	x.last = true
 	if x.answer(bad.status, bad.reason) == nil && x.Flush() == nil {
 		linger(x.c.conn, x.c.under, x.in.buf)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -76,7 +77,11 @@ func echo(x Exchange) {
 			fmt.Fprintf(&b, " %s=%s", l.Name, l.Value)
 		}
 	}
-	_ = x.Respond(200, field.Fields{{Name: "Content-Type", Value: "text/plain"}}, int64(b.Len()))
+	status := 200
+	if r.Method == http.MethodConnect {
+		status = 403
+	}
+	_ = x.Respond(status, field.Fields{{Name: "Content-Type", Value: "text/plain"}}, int64(b.Len()))
 	_, _ = io.WriteString(x, b.String())
 }
 
@@ -111,7 +116,7 @@ func TestDoesAnythingGetThrough(t *testing.T) {
 		{"absolute form beats Host", "GET http://a.test:81?q HTTP/1.1\r\nHost: b.test\r\n\r\n", ok("GET a.test:81 /?q")},
 		{"absolute form without path", "OPTIONS http://a.test HTTP/1.1\r\nHost: b.test\r\n\r\n", ok("OPTIONS a.test *")},
 		{"asterisk form", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", ok("OPTIONS h *")},
-		{"authority form", "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", ok("CONNECT a.test:443 ")},
+		{"authority form", "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", strings.Replace(ok("CONNECT a.test:443 "), "200 OK", "403 Forbidden", 1)},
 		{"IPv6 host", "GET / HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n\r\n", ok("GET [2001:db8::1]:8080 /")},
 		{"HEAD", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", strings.TrimSuffix(ok("HEAD h /"), "HEAD h /")},
 	}

@@ -318,7 +318,7 @@ func TestDrain(t *testing.T) {
 			t.Errorf("Serve returned after %v", since)
 		}
 		synctest.Wait()
-		if cause != errStopped {
+		if !errors.Is(cause, errStopped) {
 			t.Errorf("the stuck handler was told %v", cause)
 		}
 	})

@@ -92,7 +92,7 @@ func (u *h1Upload) run() {
 		}
 	}
 	if u.err = u.copy(); u.err != nil {
-		u.c.under.Close() // the server must not take it for the whole
+		u.c.under.hangUp() // the server must not take it for the whole
 	}
 }
 
@@ -110,12 +110,12 @@ func (u *h1Upload) copy() error {
 				out = strconv.AppendInt(out[:0], int64(n), 16)
 				out = append(out, "\r\n"...)
 				out = append(out, piece...)
-				piece = append(out, "\r\n"...)
-				out = piece
+				out = append(out, "\r\n"...)
+				piece = out
 			} else if left -= int64(n); left < 0 {
 				return fmt.Errorf("send request body: it is longer than the %d bytes announced", u.r.Length)
 			}
-			if _, err := u.c.under.Write(piece); err != nil {
+			if !u.write(piece) {
 				return nil
 			}
 		}
@@ -141,7 +141,11 @@ func (u *h1Upload) copy() error {
 		}
 		out = appendFields(out, f)
 	}
-	_, err := u.c.under.Write(append(out, "\r\n"...))
-	u.sent = err == nil
+	u.sent = u.write(append(out, "\r\n"...))
 	return nil
+}
+
+func (u *h1Upload) write(p []byte) bool {
+	_, err := u.c.under.Write(p)
+	return err == nil
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"waypost/fault"
@@ -48,7 +49,7 @@ func (x *h1Exchange) watch() {
 		for x.in.w < len(x.in.buf) {
 			n, err := x.in.src.Read(x.in.buf[x.in.w:])
 			x.in.w += n
-			if err == errInterrupted {
+			if errors.Is(err, errInterrupted) {
 				return
 			}
 			if err != nil {

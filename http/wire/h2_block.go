@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"net/http"
 	"strings"
 
 	"golang.org/x/net/http2"
@@ -194,7 +195,7 @@ func (b *fieldBlock) consume(name, value string) bool {
 // checkRequest settles a request (RFC 9113 §8.3.1). A malformed one resets
 // the stream; one that is well-formed and not taken is answered.
 func (b *fieldBlock) checkRequest(scheme string) (malformed string, bad *refusal) {
-	connect := b.method == "CONNECT" && !b.hasProtocol
+	connect := b.method == http.MethodConnect && !b.hasProtocol
 	switch {
 	case b.malformed != "":
 		return b.malformed, nil
@@ -204,7 +205,7 @@ func (b *fieldBlock) checkRequest(scheme string) (malformed string, bad *refusal
 		return "pseudo-field :status in a request", nil
 	case !b.hasMethod || !validToken(b.method):
 		return "no valid :method", nil
-	case b.hasProtocol && b.method != "CONNECT":
+	case b.hasProtocol && b.method != http.MethodConnect:
 		return ":protocol with method " + quote(b.method), nil // RFC 8441 §4
 	case connect && (b.hasScheme || b.hasPath || !hasPort(b.authority)):
 		return "CONNECT with :scheme or :path, or without a port", nil // RFC 9113 §8.5
@@ -226,7 +227,7 @@ func (b *fieldBlock) checkRequest(scheme string) (malformed string, bad *refusal
 	case connect:
 	case len(b.path) > b.limits.TargetBytes:
 		return "", refuse(414, "request target longer than %d bytes", b.limits.TargetBytes)
-	case !validTarget(b.path) || b.path[0] != '/' && (b.path != "*" || b.method != "OPTIONS"):
+	case !validTarget(b.path) || b.path[0] != '/' && (b.path != "*" || b.method != http.MethodOptions):
 		return "", refuse(400, "invalid :path %s", quote(b.path))
 	case !field.Is(b.scheme, "http") && !field.Is(b.scheme, "https"):
 		return "", refuse(400, "scheme %s", quote(b.scheme))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (x *h2Call) open() error {
 	x.opened = true
 	x.resp = &Response{Proto: HTTP2, Stream: int(id), Length: -1, FramedBy: framedEndStream, Trailers: x.responseTrailers}
 	x.goOn = !x.r.Expect
-	end := x.r.Body == nil && x.r.Upgrade == "" && x.r.Method != "CONNECT"
+	end := x.r.Body == nil && x.r.Upgrade == "" && x.r.Method != http.MethodConnect
 	c.requestFields(x.r)
 	c.appendBlock(id, end)
 	x.localEnded = end
@@ -177,14 +178,14 @@ func (x *h2Call) headers(b *fieldBlock, endStream bool) error {
 	resp.Length = b.length
 	x.final = true
 	x.cond.Broadcast()
-	headOnly := x.r.Method == "HEAD" || status == 304 || status == 204
+	headOnly := x.r.Method == http.MethodHead || status == 304 || status == 204
 	if status == 204 {
 		resp.Length = 0
 	}
 	if !headOnly {
 		x.announced = b.length
 	}
-	tunnel := x.r.Method == "CONNECT" || x.r.Upgrade != ""
+	tunnel := x.r.Method == http.MethodConnect || x.r.Upgrade != ""
 	if tunnel && status < 300 && !endStream {
 		resp.Length = 0
 		resp.Upgraded = newH2Tunnel(&x.h2Stream)
@@ -348,7 +349,7 @@ func (b *h2ResponseBody) Read(p []byte) (int, error) {
 	}
 	n, err := x.read(p)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		x.done()
 	case err != nil:
 		x.stop()

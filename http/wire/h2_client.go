@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 
 	"golang.org/x/net/http2"
 
@@ -47,7 +48,7 @@ func (c *h2Client) ends() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = errors.New("the server closed the connection")
 	}
 	c.die(fault.New(fault.ConnectionTerminated, "read from the connection", err))
@@ -178,7 +179,7 @@ func (c *h2Client) streamGone() {
 // checkRequestToSend refuses what must not go into a request, whatever the
 // protocol.
 func checkRequestToSend(r *Request) error {
-	connect := r.Method == "CONNECT" && r.Upgrade == ""
+	connect := r.Method == http.MethodConnect && r.Upgrade == ""
 	switch {
 	case !validToken(r.Method):
 		return fmt.Errorf("send request: invalid method %s", quote(r.Method))
@@ -196,7 +197,7 @@ func checkRequestToSend(r *Request) error {
 func (c *h2Client) requestFields(r *Request) {
 	method := r.Method
 	if r.Upgrade != "" {
-		method = "CONNECT" // RFC 8441 §4
+		method = http.MethodConnect // RFC 8441 §4
 	}
 	scheme := r.Scheme
 	if scheme == "" {
@@ -206,7 +207,7 @@ func (c *h2Client) requestFields(r *Request) {
 		}
 	}
 	c.encode(":method", method)
-	if method != "CONNECT" || r.Upgrade != "" {
+	if method != http.MethodConnect || r.Upgrade != "" {
 		c.encode(":scheme", scheme)
 		c.encode(":path", r.Path)
 	}
@@ -234,5 +235,5 @@ func (c *h2Client) requestFields(r *Request) {
 // announcesNoBody reports whether a request of this method says that it has
 // no body: those that usually have one (RFC 9110 §8.6).
 func announcesNoBody(method string) bool {
-	return method == "POST" || method == "PUT" || method == "PATCH"
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }

@@ -219,7 +219,7 @@ func (c *h2Conn) die(err error) {
 	clear(c.streams)
 	c.out = nil
 	c.room.Broadcast()
-	c.under.Close()
+	c.under.hangUp()
 }
 
 // h2Broken is a violation of the protocol that ends the connection.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -38,7 +39,8 @@ type h2Exchange struct {
 // held.
 func (x *h2Exchange) begin(h *h2Server, id uint32) {
 	b := &h.block
-	fields := append(x.fields[:0], b.fields...)
+	x.fields = append(x.fields[:0], b.fields...)
+	fields := x.fields
 	x.h2Stream.begin(h.h2Conn, id, x)
 	x.h, x.fields, x.info = h, fields, h.c.info
 	x.info.Exchanges = h.exchanges
@@ -140,8 +142,8 @@ func (x *h2Exchange) inform(status int, f field.Fields) {
 }
 
 func (x *h2Exchange) Respond(status int, f field.Fields, length int64) error {
-	if status < 200 || status > 999 {
-		return errStatus
+	if status < 200 || status > 999 || status < 300 && x.req.Method == http.MethodConnect {
+		return errStatus // 2xx to CONNECT is Upgrade's
 	}
 	if err := checkFields(f); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (x *h2Exchange) Respond(status int, f field.Fields, length int64) error {
 		}
 	}
 	switch {
-	case x.req.Method == "HEAD":
+	case x.req.Method == http.MethodHead:
 		x.noBody = true
 	case status == 304:
 		x.noBody = true
@@ -266,7 +268,7 @@ func (x *h2Exchange) finishResponse() {
 		return
 	case !x.responded:
 		const text = "no response\n"
-		x.noBody = x.req.Method == "HEAD"
+		x.noBody = x.req.Method == http.MethodHead
 		x.respond(500, plainText, int64(len(text)), x.noBody)
 		if !x.noBody {
 			_, _ = x.write([]byte(text), true)
@@ -335,7 +337,7 @@ func (b *h2Body) Trailers() field.Fields {
 // CONNECT (RFC 9113 §8.5): the stream as a connection. Status 101 does not
 // exist in HTTP/2; it becomes 200.
 func (x *h2Exchange) Upgrade(status int, f field.Fields) (net.Conn, error) {
-	if status != 101 && (status < 200 || status > 299) || x.req.Method != "CONNECT" {
+	if status != 101 && (status < 200 || status > 299) || x.req.Method != http.MethodConnect {
 		return nil, errStatus
 	}
 	if err := checkFields(f); err != nil {

@@ -49,7 +49,7 @@ func (c *serverConn) serveH2(read []byte) {
 		h.goAway()
 	}
 	h.startIdling()
-	h.ends(h.h2Conn.read())
+	h.ends(h.read())
 }
 
 // preface reads the client's preface (RFC 9113 §3.4).
@@ -99,64 +99,79 @@ func (h *h2Server) ends(err error) {
 	}
 }
 
+// headers opens a stream or ends one with trailers.
+func (h *h2Server) headers(id uint32, endStream bool) error {
+	h.mu.Lock()
+	s := h.streams[id]
+	if s != nil {
+		defer h.mu.Unlock()
+		return h.trailer(s)
+	}
+	if ok, err := h.mayOpen(id); !ok {
+		h.mu.Unlock()
+		return err
+	}
+	malformed, bad := h.block.checkRequest(h.c.srv.scheme)
+	if malformed == "" && endStream && h.block.length > 0 {
+		malformed = "no DATA with a Content-Length above 0"
+	}
+	if malformed == "" {
+		h.open(id, bad)
+	}
+	h.mu.Unlock()
+	switch {
+	case malformed != "":
+		h.refused(0, malformed)
+		return resets(id, http2.ErrCodeProtocol, "malformed request: %s", malformed)
+	case bad != nil:
+		h.refused(bad.status, bad.reason)
+	}
+	return nil
+}
+
+// mayOpen judges HEADERS on a stream that is not open (RFC 9113 §5.1.1,
+// §5.1.2).
+func (h *h2Server) mayOpen(id uint32) (bool, error) {
+	switch ours, known := h.closed.find(id); {
+	case id%2 == 0:
+		return false, broken(http2.ErrCodeProtocol, "HEADERS on stream %d, which is not the client's to open", id)
+	case ours:
+		return false, h.floods.control() // trailers that were under way
+	case known:
+		return false, broken(http2.ErrCodeStreamClosed, "HEADERS on stream %d, which is closed", id)
+	case id <= h.lastPeer:
+		return false, broken(http2.ErrCodeProtocol, "stream %d opened after stream %d", id, h.lastPeer)
+	case h.goingAway: // which tells the client that we do not look (RFC 9113 §6.8)
+		return false, h.floods.control()
+	}
+	h.lastPeer = id
+	limit := h.limits.StreamsPerConn
+	switch {
+	case len(h.streams) >= limit && h.peer.acked:
+		return false, resets(id, http2.ErrCodeProtocol, "more than %d streams", limit)
+	case len(h.streams) >= limit, h.running >= h2HandlersPerStream*limit:
+		return false, resets(id, http2.ErrCodeRefusedStream, "more than %d streams", limit)
+	}
+	return true, nil
+}
+
 // h2HandlersPerStream bounds the handlers that run: those of streams that
 // the client has reset go on until they notice, and a handler returns a
 // little after its stream has ended. As many again as may be open will do for
 // a client that works.
 const h2HandlersPerStream = 2
 
-// headers opens a stream or ends one with trailers.
-func (h *h2Server) headers(id uint32, endStream bool) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if s := h.streams[id]; s != nil {
-		return h.trailer(s)
-	}
-	switch ours, known := h.closed.find(id); {
-	case id%2 == 0:
-		return broken(http2.ErrCodeProtocol, "HEADERS on stream %d, which is not the client's to open", id)
-	case ours:
-		return h.floods.control() // it was under way
-	case known:
-		return broken(http2.ErrCodeStreamClosed, "HEADERS on stream %d, which is closed", id)
-	case id <= h.lastPeer:
-		return broken(http2.ErrCodeProtocol, "stream %d opened after stream %d", id, h.lastPeer)
-	}
-	if h.goingAway {
-		return h.floods.control() // RFC 9113 §6.8: it has been told that we do not look
-	}
-	h.lastPeer = id
-	if len(h.streams) >= h.limits.StreamsPerConn || h.running >= h2HandlersPerStream*h.limits.StreamsPerConn {
-		if h.peer.acked && len(h.streams) >= h.limits.StreamsPerConn {
-			return resets(id, http2.ErrCodeProtocol, "more than %d streams", h.limits.StreamsPerConn)
-		}
-		return resets(id, http2.ErrCodeRefusedStream, "more than %d streams", h.limits.StreamsPerConn)
-	}
-	malformed, bad := h.block.checkRequest(h.c.srv.scheme)
-	if malformed == "" && endStream && h.block.length > 0 {
-		malformed = "no DATA with a Content-Length above 0"
-	}
-	if malformed != "" {
-		h.refused(0, malformed)
-		return resets(id, http2.ErrCodeProtocol, "malformed request: %s", malformed)
-	}
-	h.open(id, bad)
-	return nil
-}
-
-// open starts the exchange of a new stream, or answers it with a refusal.
+// open starts the exchange of a new stream; bad is why the codec answers it
+// and not the handler.
 func (h *h2Server) open(id uint32, bad *refusal) {
 	x, ok := h.c.srv.streams.Get().(*h2Exchange)
 	if !ok {
 		x = &h2Exchange{}
 	}
 	x.begin(h, id)
+	x.bad = bad
 	h.running++
 	h.exchanges++
-	if bad != nil {
-		h.refused(bad.status, bad.reason)
-		x.bad = bad
-	}
 	h.hand(x)
 }
 

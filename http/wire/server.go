@@ -120,7 +120,7 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 			}
 			go c.serve()
 		case ctx.Err() != nil:
-			return nil
+			return err // of the listener that was closed
 		case temporary(err):
 			select {
 			case <-time.After(pause):

@@ -20,7 +20,7 @@ type serverConn struct {
 	state atomic.Int32
 	h1    *h1Exchange // the exchange being read or answered; nil while idle
 	h2    atomic.Pointer[h2Server]
-	first [firstRead]byte
+	first []byte // firstRead bytes, where idle reading needs them
 	// handedOver tells that an upgrade gave the connection away.
 	handedOver bool
 }
@@ -97,7 +97,7 @@ func (c *serverConn) closeIfIdle() bool {
 	if !c.state.CompareAndSwap(connIdle, connClosed) {
 		return false
 	}
-	c.under.Close()
+	c.under.hangUp()
 	return true
 }
 
@@ -114,7 +114,7 @@ func (c *serverConn) close() {
 	if c.conn != net.Conn(c.under) && c.state.Load() != connClosed {
 		c.conn.Close() // says goodbye in TLS
 	}
-	c.under.Close()
+	c.under.hangUp()
 }
 
 const (

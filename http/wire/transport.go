@@ -308,6 +308,9 @@ func (t *transport) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
+// hangUp is Close for those who have no one to tell of its error.
+func (t *transport) hangUp() { _ = t.conn.Close() }
+
 func (t *transport) Close() error         { return t.conn.Close() }
 func (t *transport) LocalAddr() net.Addr  { return t.conn.LocalAddr() }
 func (t *transport) RemoteAddr() net.Addr { return t.conn.RemoteAddr() }

@@ -133,6 +133,7 @@ type Exchange interface {
 	// Content-Length; 304 sends one only when it is above 0. The codec adds Date where f has none, frames the body, and
 	// drops from f what is its own business (see Request.Fields). A name or
 	// value in f that the grammar forbids is an error and nothing is sent.
+	// 2xx to CONNECT is not for Respond but for Upgrade.
 	// The head may wait in a buffer until Flush, the end of the exchange or
 	// enough body.
 	Respond(status int, f field.Fields, length int64) error

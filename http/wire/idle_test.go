@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"net"
+	"runtime"
+	"testing"
+)
+
+// maxIdleCost bounds what an idle keep-alive connection costs: the 4 KB of a
+// goroutine's stack that has grown once, about 1 KB of ours, and as much for
+// the client's socket. A read buffer would show.
+const maxIdleCost = 7 << 10
+
+// TestIdleConnectionsAreSmall: a connection that waits for its next request
+// has given its buffers back.
+func TestIdleConnectionsAreSmall(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector has its own costs")
+	}
+	const conns = 500
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, &Server{Handler: hit(1 << 10)}, l)
+	clients := make([]net.Conn, 0, conns)
+	defer func() {
+		for _, c := range clients {
+			c.Close()
+		}
+	}()
+	var sample *asker
+	open := func(n int) {
+		for range n {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, c)
+			if sample == nil {
+				sample = newAsker(t, c, browserGet, 1<<10)
+			}
+			a := asker{conn: c, get: sample.get, buf: sample.buf, size: sample.size}
+			a.ask(t)
+		}
+	}
+	open(10) // what is made once
+	before := inUse()
+	open(conns)
+	if each := (inUse() - before) / conns; each > maxIdleCost {
+		t.Errorf("an idle connection costs %d bytes, want at most %d", each, maxIdleCost)
+	} else {
+		t.Logf("an idle connection costs %d bytes", each)
+	}
+	runtime.KeepAlive(clients)
+}
+
+func inUse() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc + m.StackInuse)
+}

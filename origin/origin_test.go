@@ -277,29 +277,41 @@ func TestClientLeaves(t *testing.T) {
 		time.Sleep(8 * time.Second)
 		w.Send(200, "text/plain", []byte("at last"))
 	}}}}
-	run(t, c, func(g *rig) {
-		g.net.Delay = 10 * time.Millisecond
-		conn := g.dial()
-		begin := time.Now()
-		io.WriteString(conn, "GET /slow?ms=8000 HTTP/1.1\r\nHost: a\r\n"+traceparent+"\r\n\r\n")
-		time.Sleep(3 * time.Second)
-		conn.Close()
-		time.Sleep(6 * time.Second)
-		f, e := g.account()
-		want := trace.OriginResponse{
-			Method: "GET", Target: "/slow?ms=8000", Handler: "slow", Status: 200, Bytes: 7,
-			Delivered: false, Left: trace.Millis(3 * time.Second),
-		}
-		if f != want {
-			t.Errorf("account %+v, want %+v", f, want)
-		}
-		if at := e.Time.Sub(begin); at != 8*time.Second+10*time.Millisecond || e.Took != 8*time.Second {
-			t.Errorf("noted after %v as taking %v", at, e.Took)
-		}
-		if e.Decision.Verdict != "undelivered" || !strings.Contains(e.Decision.Reason, "left 3s after its request came; the handler finished with 200 5s later") {
-			t.Errorf("decision %+v", e.Decision)
-		}
-	})
+	for _, proto := range []string{"http/1.1", "h2"} {
+		run(t, c, func(g *rig) {
+			g.net.Delay = 10 * time.Millisecond
+			client, err := wire.NewClient(g.dial(), proto, wire.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			begin := time.Now()
+			impatient, cancel := context.WithTimeout(g.t.Context(), 3*time.Second)
+			defer cancel()
+			_, err = client.Do(impatient, &wire.Request{
+				Method: "GET", Scheme: "http", Authority: "a", Path: "/slow?ms=8000",
+				Fields: field.Fields{{Name: "traceparent", Value: strings.TrimPrefix(traceparent, "traceparent: ")}},
+			})
+			if err == nil || time.Since(begin) != 3*time.Second {
+				t.Errorf("%s: client got %v after %v", proto, err, time.Since(begin))
+			}
+			time.Sleep(6 * time.Second)
+			f, e := g.account()
+			want := trace.OriginResponse{
+				Method: "GET", Target: "/slow?ms=8000", Handler: "slow", Status: 200, Bytes: 7,
+				Delivered: false, Left: trace.Millis(3 * time.Second),
+			}
+			if f != want {
+				t.Errorf("%s: account %+v, want %+v", proto, f, want)
+			}
+			if at := e.Time.Sub(begin); at != 8*time.Second+10*time.Millisecond || e.Took != 8*time.Second {
+				t.Errorf("%s: noted after %v as taking %v", proto, at, e.Took)
+			}
+			if e.Decision.Verdict != "undelivered" || !strings.Contains(e.Decision.Reason, "left 3s after its request came; the handler finished with 200 5s later") {
+				t.Errorf("%s: decision %+v", proto, e.Decision)
+			}
+		})
+	}
 }
 
 func TestAccount(t *testing.T) {

@@ -93,6 +93,10 @@ func (r *Request) ReadAll() ([]byte, error) {
 	return io.ReadAll(r.Body)
 }
 
+// extendedConnect reports whether the request opens a tunnel for another
+// protocol over HTTP/2 (RFC 8441).
+func (r *Request) extendedConnect() bool { return r.Method == "CONNECT" && r.Upgrade != "" }
+
 // MediaType returns the type of the request's content in lower case, without
 // parameters; "" when none is given.
 func (r *Request) MediaType() string {

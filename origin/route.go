@@ -106,8 +106,12 @@ func (s *Server) find(w *Response, r *Request) (Handler, *Problem) {
 	if routes == nil {
 		return s.fallback(w, r)
 	}
+	method := r.Method
+	if r.extendedConnect() {
+		method = "GET" // what opens a WebSocket over HTTP/1.1
+	}
 	for i := range routes {
-		if !takes(routes[i].Methods, r.Method) {
+		if !takes(routes[i].Methods, method) {
 			continue
 		}
 		w.handler, r.Rest = routes[i].Name, rest

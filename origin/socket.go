@@ -97,9 +97,10 @@ type Socket struct {
 	ended            chan struct{} // closed when our close frame is due
 }
 
-// WebSocket performs the handshake (RFC 6455 §4.2) and returns the socket,
-// which is closed when the handler returns. When it fails, the request has
-// been answered and the error says why.
+// WebSocket performs the handshake (RFC 6455 §4.2, over HTTP/2 RFC 8441) and
+// returns the socket, which is closed when the handler returns. When it
+// fails, the request has been answered and the error says why. A route for it
+// takes GET.
 func (w *Response) WebSocket(r *Request, o SocketOptions) (*Socket, error) {
 	if o.MaxMessage <= 0 {
 		o.MaxMessage = DefaultMaxMessage
@@ -118,39 +119,45 @@ func (w *Response) WebSocket(r *Request, o SocketOptions) (*Socket, error) {
 		options: o, Protocol: protocol(r, o.Protocols), ended: make(chan struct{}),
 		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
 	}
-	w.Fields.Set("Upgrade", "websocket")
-	w.Fields.Set("Sec-WebSocket-Accept", acceptKey(r.Fields.Get("Sec-WebSocket-Key")))
+	status := 200 // RFC 8441 §5
+	if !r.extendedConnect() {
+		status = 101
+		w.Fields.Set("Upgrade", "websocket")
+		w.Fields.Set("Sec-WebSocket-Accept", acceptKey(r.Fields.Get("Sec-WebSocket-Key")))
+	}
 	if s.Protocol != "" {
 		w.Fields.Set("Sec-WebSocket-Protocol", s.Protocol)
 	}
-	conn, err := w.x.Upgrade(101, w.Fields)
+	conn, err := w.x.Upgrade(status, w.Fields)
 	if err != nil {
 		w.Fields = nil
 		w.Fail(err)
 		return nil, err
 	}
 	s.conn, s.in = conn, bufio.NewReaderSize(conn, socketBuffer)
-	w.status, w.lasting, w.socket = 101, true, s
+	w.status, w.lasting, w.socket = status, true, s
 	go s.keepAlive(r.Conn.Draining)
 	return s, nil
 }
 
-// checkHandshake holds the request against RFC 6455 §4.2.1.
+// checkHandshake holds the request against RFC 6455 §4.2.1. HTTP/2 has no
+// key: a request that is no WebSocket's cannot look like one there.
 func checkHandshake(r *Request, o *SocketOptions) *Problem {
 	key, err := base64.StdEncoding.DecodeString(r.Fields.Get("Sec-WebSocket-Key"))
+	keyed := err == nil && len(key) == 16 && r.Fields.Count("Sec-WebSocket-Key") == 1
 	switch {
 	case !field.Is(r.Upgrade, "websocket"):
 		p := &Problem{Status: 426, Detail: "this speaks WebSocket only", Clause: "RFC 9110 §15.5.22"}
 		p.Fields.Add("Upgrade", "websocket")
 		return p
-	case r.Method != "GET":
+	case r.Method != "GET" && !r.extendedConnect():
 		return notAllowed([]string{"GET"})
 	case r.Fields.Get("Sec-WebSocket-Version") != "13":
 		p := &Problem{Status: 426, Detail: "this speaks version 13 of WebSocket", Clause: "RFC 6455 §4.4"}
 		p.Fields.Add("Upgrade", "websocket")
 		p.Fields.Add("Sec-WebSocket-Version", "13")
 		return p
-	case err != nil || len(key) != 16 || r.Fields.Count("Sec-WebSocket-Key") != 1:
+	case !keyed && !r.extendedConnect():
 		return &Problem{Status: 400, Detail: "Sec-WebSocket-Key is not 16 bytes in base64", Clause: "RFC 6455 §4.2.1"}
 	case !originAllowed(r, o.Origins):
 		return &Problem{Status: 403, Detail: "pages of another origin may not connect here", Clause: "RFC 6455 §10.2"}

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"waypost/http/field"
+	"waypost/http/wire"
 )
 
 const handshake = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -197,6 +200,36 @@ func TestSocket(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSocketOverHTTP2: the same over a stream (RFC 8441).
+func TestSocketOverHTTP2(t *testing.T) {
+	var end error
+	run(t, echo(SocketOptions{Protocols: []string{"a"}}, &end), func(g *rig) {
+		client, err := wire.NewClient(g.dial(), "h2", wire.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		r := &wire.Request{Method: "CONNECT", Scheme: "http", Authority: "a.test", Path: "/ws", Upgrade: "websocket", Fields: field.Fields{
+			{Name: "Sec-WebSocket-Version", Value: "13"}, {Name: "Sec-WebSocket-Protocol", Value: "a"},
+			{Name: "traceparent", Value: strings.TrimPrefix(traceparent, "traceparent: ")},
+		}}
+		resp, err := client.Do(g.t.Context(), r)
+		if err != nil || resp.Status != 200 || resp.Fields.Get("Sec-WebSocket-Protocol") != "a" {
+			t.Fatalf("handshake: %+v, %v", resp, err)
+		}
+		p := &peer{t: g.t, conn: resp.Upgraded, in: bufio.NewReader(resp.Upgraded)}
+		p.send(ws.OpText, true, "over a stream")
+		p.send(ws.OpClose, true, "\x03\xe8")
+		if got := p.next() + "|" + p.next(); got != "text over a stream|close 1000" {
+			t.Errorf("heard %q", got)
+		}
+		p.conn.Close()
+		if f, _ := g.account(); f.Status != 200 || f.Method != "CONNECT" || !f.Delivered {
+			t.Errorf("account %+v", f)
+		}
+	})
 }
 
 // TestSocketSilence: pings go out, and a client that answers none is cut off

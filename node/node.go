@@ -98,8 +98,7 @@ func New(c *Config, o Options) (*Node, error) {
 		}
 		r, err := m.make()
 		if err != nil {
-			n.closeRoles()
-			return nil, fmt.Errorf("%s: %w", m.name, err)
+			return nil, errors.Join(fmt.Errorf("%s: %w", m.name, err), n.closeRoles())
 		}
 		r.name = m.name
 		n.roles = append(n.roles, r)
@@ -127,8 +126,7 @@ func (n *Node) Start(ctx context.Context) error {
 			for _, f := range all {
 				_ = f(run)
 			}
-			n.closeRoles()
-			return fmt.Errorf("%s: %w", r.name, err)
+			return errors.Join(fmt.Errorf("%s: %w", r.name, err), n.closeRoles())
 		}
 	}
 	for _, f := range all {

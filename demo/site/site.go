@@ -47,7 +47,7 @@ var public embed.FS
 // file with a fingerprint in its name never changes, what is left of a thing
 // is known for some seconds.
 const (
-	pageCache     = "public, max-age=0, s-maxage=60, stale-while-revalidate=30"
+	pageCache     = "public, max-age=0, must-revalidate, s-maxage=60"
 	assetCache    = "public, max-age=31536000, immutable"
 	otherCache    = "public, max-age=300"
 	movedCache    = "public, max-age=86400"

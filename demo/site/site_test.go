@@ -134,7 +134,7 @@ func TestAddresses(t *testing.T) {
 			kind   string // Content-Type
 			field  string
 		}{
-			{"/", 200, html, "Cache-Control: public, max-age=0, s-maxage=60, stale-while-revalidate=30"},
+			{"/", 200, html, "Cache-Control: public, max-age=0, must-revalidate, s-maxage=60"},
 			{"/products", 301, "", "Location: /products/"},
 			{"/products/", 200, html, ""},
 			{"/products/fog-bell/", 200, html, ""},

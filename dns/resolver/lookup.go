@@ -42,19 +42,20 @@ func (r *Resolver) Lookup(ctx context.Context, name dns.Name, qtype uint16) (*An
 	if !name.Valid() {
 		return nil, fault.New(fault.DNSError, "resolve "+text(name), errors.New("not a name"))
 	}
-	a, err := r.resolve(ctx, name, qtype, netip.Prefix{}, false)
+	a, err := r.resolve(ctx, trace.From(ctx).Child(), name, qtype, netip.Prefix{}, false)
 	if err != nil {
 		return nil, fault.New(kindOf(err), "resolve "+text(name), err)
 	}
 	return a, nil
 }
 
-// resolve bounds the work for one question and does it.
-func (r *Resolver) resolve(ctx context.Context, name dns.Name, qtype uint16, client netip.Prefix, own bool) (*Answer, error) {
+// resolve bounds the work for one question and does it; what happens is
+// noted on span, which is the question's own.
+func (r *Resolver) resolve(ctx context.Context, span *trace.Span, name dns.Name, qtype uint16, client netip.Prefix, own bool) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
 	s := &search{
-		r: r, span: trace.From(ctx).Child(), client: client, own: own, start: time.Now(),
+		r: r, span: span, client: client, own: own, start: time.Now(),
 		budget: &budget{queries: MaxQueries, lookups: MaxAddressLookups},
 	}
 	a, err := s.resolve(ctx, name, qtype)

@@ -72,12 +72,13 @@ func (r *Resolver) ServeDNS(ctx context.Context, dst []byte, q *dns.Query) []byt
 	if quick, ok := r.AnswerNow(dst, q); ok {
 		return quick
 	}
+	var span *trace.Span
 	if r.peer(q.From.Addr()) {
-		ctx = trace.With(ctx, r.station.Join(q.EDNS.Trace))
+		span = r.station.Join(q.EDNS.Trace)
 	}
 	client := r.clientOf(q)
 	own := q.Flags&dns.FlagRD == 0
-	a, err := r.resolve(ctx, dns.Name(q.Name), q.Type, client, own)
+	a, err := r.resolve(ctx, span, dns.Name(q.Name), q.Type, client, own)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil

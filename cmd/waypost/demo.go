@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"waypost/demo"
+	"waypost/report"
+	"waypost/trace"
+)
+
+func newDemo() *cobra.Command {
+	var once bool
+	var out output
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "A whole small internet on this machine, loaded twice and explained",
+		Long: `demo brings up a root name server, a top-level domain, a shop's name server, a
+CDN's with its choice of two edges, a resolver, the edges and the shop itself:
+the real servers, on loopback, without root. It loads ` + demo.Page + ` twice as
+a browser would and shows every step of both journeys and what changed between
+them. Then it goes on serving until it is interrupted and prints what to try.`,
+		Example: `  waypost demo
+  waypost demo --once --json record.json
+  waypost demo --once --svg waterfall.svg`,
+		Args: exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) (failed error) {
+			internet, err := demo.Start(cmd.Context(), rand.Text())
+			if err != nil {
+				return err
+			}
+			defer func() { failed = errors.Join(failed, internet.Close()) }()
+			loads, failure := loadTwice(cmd.Context(), internet)
+			if err := out.write(loads, styleOf(os.Stdout)); err != nil {
+				return err
+			}
+			if failure != nil || once {
+				return failure
+			}
+			dir, err := os.MkdirTemp("", "waypost-demo-")
+			if err != nil {
+				return err
+			}
+			defer func() { failed = errors.Join(failed, os.RemoveAll(dir)) }()
+			if err := printDoors(os.Stdout, internet, dir, styleOf(os.Stdout)); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the two loads")
+	out.flags(cmd)
+	return cmd
+}
+
+// loadTwice loads the demo's page over a cold and then a warm road.
+func loadTwice(ctx context.Context, internet *demo.Internet) ([]trace.Load, error) {
+	p := newProgress(internet.Recorder)
+	defer p.clear()
+	b, err := internet.Browser(p)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Fetch.Close()
+	var loads []trace.Load
+	for range 2 {
+		l, err := internet.Load(ctx, b, demo.Page, demo.Settle)
+		loads = append(loads, l)
+		if err != nil {
+			return loads, err
+		}
+	}
+	return loads, nil
+}
+
+// printDoors says how the demo is met from outside.
+func printDoors(w io.Writer, internet *demo.Internet, dir string, s report.Style) error {
+	ca, token := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "admin.token")
+	if err := os.WriteFile(ca, internet.CA, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(token, []byte(internet.Token+"\n"), 0o600); err != nil {
+		return err
+	}
+	door := map[string]demo.Door{}
+	fmt.Fprintf(w, "\n%s\n", s.Title("The demo goes on serving. Its doors on this machine:"))
+	for _, d := range internet.Doors() {
+		fmt.Fprintf(w, "  %-14s %-6s %-20s %s\n", d.Name, d.Scheme, d.Real, s.Note("for "+d.Own.String()))
+		door[d.Own.String()] = d
+	}
+	resolver, edge := door["192.0.2.53:53"].Real, door["203.0.113.10:443"]
+	other, admin := door["203.0.113.20:443"], door["192.0.2.1:80"].Real
+	connect := fmt.Sprintf("--connect-to www.shop.test:443:%s", edge.Real)
+	load := fmt.Sprintf("waypost load --resolver %s --ca %s --connect-to %s:%s --connect-to %s:%s", resolver, ca, edge.Own, edge.Real, other.Own, other.Real)
+	explain := strings.Replace(load, "waypost load", fmt.Sprintf("waypost explain --ask http://%s --token-file %s", admin, token), 1)
+	fmt.Fprintf(w, "\n%s\n", s.Title("Try:"))
+	for _, t := range []struct{ what, command string }{
+		{"ask the resolver", fmt.Sprintf("dig @%s -p %d www.shop.test", resolver.Addr(), resolver.Port())},
+		{"a client elsewhere gets the other edge", fmt.Sprintf("dig @%s -p %d shop.cdn.test +subnet=198.18.0.0/24", door["198.51.100.4:53"].Real.Addr(), door["198.51.100.4:53"].Real.Port())},
+		{"fetch through the edge", fmt.Sprintf("curl -i --cacert %s %s https://www.shop.test/", ca, connect)},
+		{"an order that is too large: 413", fmt.Sprintf("head -c 5000000 /dev/zero | curl -i --cacert %s %s --data-binary @- https://www.shop.test/upload", ca, connect)},
+		{"load the page from another process", load + " https://www.shop.test/"},
+		{"every station's side of it", explain + " https://www.shop.test/"},
+		{"the 504 question: who gave up, and what became of the answer", explain + " https://www.shop.test/slow"},
+		{"a browser", fmt.Sprintf("chromium --user-data-dir=%s --ignore-certificate-errors --host-resolver-rules='MAP www.shop.test:443 %s' https://www.shop.test/", filepath.Join(dir, "chromium"), edge.Real)},
+	} {
+		fmt.Fprintf(w, "  %s\n    %s\n", s.Note("# "+t.what), t.command)
+	}
+	fmt.Fprintf(w, "\n%s\n", s.Note("Interrupt (Ctrl-C) ends it."))
+	return nil
+}

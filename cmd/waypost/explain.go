@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"waypost/fetch"
+	"waypost/http/field"
+	"waypost/http/wire"
+	"waypost/link"
+	"waypost/node"
+	"waypost/trace"
+	"waypost/url"
+)
+
+// maxAccount bounds what is read from a station's admin listener: more than a
+// full recorder's events of one journey.
+const maxAccount = 64 << 20
+
+func newExplain() *cobra.Command {
+	var c client
+	var out output
+	var ask stations
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "explain URL",
+		Short: "Load a URL and ask the stations on the road for their side",
+		Long: `explain loads a URL (without its subresources) with a trace context that travels
+along the road, and then asks the nodes that you run for what their stations noted:
+resolver, authority, edge and origin. So one record holds both sides of, say, a
+504: which timer fired at the edge, and what became of the origin's answer.
+
+Nodes are asked over their admin listeners. They record for clients that their
+configuration trusts (trace.trust); the loopback addresses where it says nothing.`,
+		Example: `  waypost explain -c waypost.yaml https://www.example.test/
+  waypost explain --ask http://127.0.0.1:8900 --token-file token https://www.example.test/slow`,
+		Args: exactArgs(1, "one URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := errors.Join(c.typed(args[0]), ask.read()); err != nil {
+				return err
+			}
+			var ring trace.Ring
+			p := newProgress(&ring)
+			b, err := c.newBrowser(p)
+			if err != nil {
+				return err
+			}
+			defer b.Fetch.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
+			defer cancel()
+			o := c.options()
+			o.Trace, o.DocumentOnly = true, true
+			l, failure := loadOnce(ctx, b, &ring, args[0], o)
+			err = ask.join(cmd.Context(), &l, wait)
+			p.clear()
+			return errors.Join(out.write([]trace.Load{l}, styleOf(os.Stdout)), failure, err)
+		},
+	}
+	c.flags(cmd)
+	out.flags(cmd)
+	ask.flags(cmd)
+	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for a station whose work goes on, such as an origin that was given up on")
+	return cmd
+}
+
+// stations are the nodes to ask.
+type stations struct {
+	config    string
+	urls      []string
+	tokenFile string
+	token     string
+}
+
+func (s *stations) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&s.config, "config", "c", "", "ask the node that runs this configuration `FILE`")
+	cmd.Flags().StringArrayVar(&s.urls, "ask", nil, "ask the node with its admin listener at this `URL`; may be repeated")
+	cmd.Flags().StringVar(&s.tokenFile, "token-file", "", "`FILE` with the admin listeners' token")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // only for completion
+	_ = cmd.MarkFlagFilename("token-file")
+}
+
+// read completes the stations from the files that the flags name.
+func (s *stations) read() error {
+	if s.config != "" {
+		config, err := readConfig(s.config)
+		if err != nil {
+			return err
+		}
+		if config.Admin == nil {
+			return usage(fmt.Errorf("%s has no admin listener to ask: add admin.listen and admin.token_file", s.config))
+		}
+		for _, a := range config.Admin.Listen {
+			s.urls = append(s.urls, "http://"+a.String())
+		}
+		s.token = config.Admin.Token
+	}
+	if s.tokenFile != "" {
+		text, err := os.ReadFile(s.tokenFile)
+		if err != nil {
+			return usage(err)
+		}
+		s.token = strings.TrimSpace(string(text))
+	}
+	switch {
+	case len(s.urls) == 0:
+		return usage(errors.New("no station to ask: name a configuration with -c FILE, or an admin listener with --ask URL"))
+	case s.token == "":
+		return usage(errors.New("the admin listener wants a token: name its file with --token-file"))
+	}
+	return nil
+}
+
+// join adds the stations' accounts to l.
+func (s *stations) join(ctx context.Context, l *trace.Load, wait time.Duration) error {
+	client := &fetch.Client{Network: link.OS{}}
+	defer client.Close()
+	patient, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	own, missed := l.Events, l.Missed
+	events, missed, err := trace.Settle(patient, func() ([]trace.Event, int, error) {
+		all, miss := own, missed
+		for _, base := range s.urls {
+			a, err := account(ctx, client, base, s.token, l.Trace)
+			if err != nil {
+				return all, miss, fmt.Errorf("ask %s: %w", base, err)
+			}
+			all, miss = append(all, a.Events...), miss+a.Missed
+		}
+		return all, miss, nil
+	})
+	fault, page := l.Fault, l.URL
+	*l = trace.NewLoad(page, l.Trace, events)
+	l.Fault, l.Missed = fault, missed
+	return err
+}
+
+// account asks one node for what it noted of a journey.
+func account(ctx context.Context, client *fetch.Client, base, token string, id trace.ID) (node.Account, error) {
+	var a node.Account
+	u, err := url.Parse(strings.TrimSuffix(base, "/")+"/trace/"+id.String(), nil)
+	if err != nil {
+		return a, err
+	}
+	r, err := client.Do(ctx, u, &wire.Request{Fields: field.Fields{{Name: "Authorization", Value: "Bearer " + token}}})
+	if err != nil {
+		return a, err
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAccount))
+	if err != nil {
+		return a, err
+	}
+	if r.Status != 200 {
+		return a, fmt.Errorf("%d %s", r.Status, strings.TrimSpace(string(body)))
+	}
+	return a, json.Unmarshal(body, &a)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"waypost/browser"
+	"waypost/fetch"
+	"waypost/http/cache"
+	"waypost/link"
+	"waypost/trace"
+	"waypost/url"
+)
+
+// client are the flags of commands that load pages.
+type client struct {
+	names       names
+	connections connections
+	search      string
+	timeout     time.Duration
+	reload      bool
+	hardReload  bool
+	http1       bool
+}
+
+func (c *client) flags(cmd *cobra.Command) {
+	c.names.flags(cmd)
+	c.connections.flags(cmd)
+	cmd.Flags().StringVar(&c.search, "search", "", "`URL` that takes what is no address, with %s for the words (default: none)")
+	cmd.Flags().DurationVar(&c.timeout, "timeout", time.Minute, "bound on the whole load")
+	cmd.Flags().BoolVar(&c.http1, "http1.1", false, "offer no HTTP/2")
+}
+
+// typed checks what is to be loaded before anything is done for it.
+func (c *client) typed(text string) error {
+	if _, err := url.FromAddressBar(text, c.search); err != nil {
+		return usage(fmt.Errorf("%w (--search takes what is no address)", err))
+	}
+	return nil
+}
+
+// newBrowser makes the browser that the flags describe.
+func (c *client) newBrowser(r trace.Recorder) (*browser.Browser, error) {
+	hosts, network, err := c.connections.routes(link.OS{})
+	if err != nil {
+		return nil, err
+	}
+	roots, err := c.connections.roots()
+	if err != nil {
+		return nil, err
+	}
+	resolve, err := c.names.resolver(network)
+	if err != nil {
+		return nil, err
+	}
+	profile := browser.NewProfile(0)
+	return &browser.Browser{
+		Fetch: &fetch.Client{
+			Network: network, Names: resolve, Roots: roots, ConnectTo: hosts, Sessions: profile.TLS,
+			InsecureSkipVerify: c.connections.insecure, HTTP2: !c.http1,
+		},
+		Station: &trace.Station{Name: "browser", Recorder: r},
+		Profile: profile,
+		Search:  c.search,
+	}, nil
+}
+
+// options are the user's wishes for a load.
+func (c *client) options() browser.Options {
+	o := browser.Options{}
+	switch {
+	case c.hardReload:
+		o.Mode = cache.HardReload
+	case c.reload:
+		o.Mode = cache.Reload
+	}
+	return o
+}
+
+func newLoad() *cobra.Command {
+	var c client
+	var out output
+	var times int
+	cmd := &cobra.Command{
+		Use:   "load URL",
+		Short: "Load a page as a browser does and show every step",
+		Long: `load takes what one types into an address bar and goes the whole road: URL,
+remembered redirects, private cache, names, connections, TLS, HTTP, the document
+and its subresources. It prints each step with its time, and each decision with
+its reason and the clause behind it. A load that fails is shown up to the
+failure, and the exit code is 1.`,
+		Example: `  waypost load https://www.example.com/
+  waypost load example.com --iterate --times 2
+  waypost load https://www.example.test/ --resolver 127.0.0.1:5300 --ca ca.pem
+  waypost load https://www.example.com/ --json record.json --svg waterfall.svg --brief`,
+		Args: exactArgs(1, "one URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if times < 1 || times > 100 {
+				return usage(fmt.Errorf("--times %d: from 1 to 100", times))
+			}
+			if err := c.typed(args[0]); err != nil {
+				return err
+			}
+			var ring trace.Ring
+			p := newProgress(&ring)
+			b, err := c.newBrowser(p)
+			if err != nil {
+				return err
+			}
+			defer b.Fetch.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
+			defer cancel()
+			var loads []trace.Load
+			var failure error
+			for range times {
+				var l trace.Load
+				l, failure = loadOnce(ctx, b, &ring, args[0], c.options())
+				loads = append(loads, l)
+				if failure != nil {
+					break
+				}
+			}
+			p.clear()
+			return errors.Join(out.write(loads, styleOf(os.Stdout)), failure)
+		},
+	}
+	c.flags(cmd)
+	out.flags(cmd)
+	cmd.Flags().IntVar(&times, "times", 1, "load it this often, keeping the browser's memory, and say what changed")
+	cmd.Flags().BoolVar(&c.reload, "reload", false, "as the reload button: ask again for what is stored")
+	cmd.Flags().BoolVar(&c.hardReload, "hard-reload", false, "as reload with shift: use nothing that is stored")
+	cmd.MarkFlagsMutuallyExclusive("reload", "hard-reload")
+	return cmd
+}
+
+// loadOnce loads a page and takes its record out of ring.
+func loadOnce(ctx context.Context, b *browser.Browser, ring *trace.Ring, typed string, o browser.Options) (trace.Load, error) {
+	result, err := b.Load(ctx, typed, o)
+	events, missed := ring.Events(result.Trace)
+	l := trace.NewLoad(typed, result.Trace, events)
+	l.Missed, l.Fault = missed, string(result.Fault)
+	return l, err
+}

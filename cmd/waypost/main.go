@@ -1,0 +1,134 @@
+// Command waypost is the road from a URL to a page: it serves it (serve),
+// shows it (demo, load, explain, resolve) and checks its configuration.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"waypost/fault"
+)
+
+// Exit codes. They are part of the interface: scripts rely on them.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for was tried and failed
+	exitUsage  = 2 // the command line, or a file that it names, is wrong
+)
+
+// usageError is a mistake in the command line or in a file that it names.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usage(err error) error { return usageError{err} }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	style := styleOf(os.Stderr)
+	fmt.Fprintln(os.Stderr, style.Failure("waypost:"), explainError(err))
+	var u usageError
+	if errors.As(err, &u) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// explainError puts the fault's name (RFC 9209 §2.3) behind a hop's failure.
+func explainError(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return fmt.Sprintf("%v (%s)", err, fault.Of(err))
+	}
+	return err.Error()
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "waypost",
+		Short: "The road from a URL to a page: serve it, show it, explain it",
+		Long: `waypost runs the road from a URL to a page (resolver, authority with smart DNS,
+CDN edge, origin), and it loads pages as a browser does and shows every step
+of the way: who was asked, what was decided, why, and by which rule.
+
+Exit codes: 0 done; 1 tried and failed; 2 the command line, or a file that it
+names, is wrong. NO_COLOR=1 turns colours off.`,
+		Example: `  waypost demo                            a small internet on this machine, loaded twice
+  waypost load https://example.com/       every step of a page load
+  waypost resolve www.example.com --trace follow a name from the root
+  waypost check -c waypost.yaml           what is wrong with a configuration
+  waypost serve -c waypost.yaml           run resolver, authority, edge, origin`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unknown command %q%s; see waypost --help", args[0], suggest(cmd, args[0])))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("waypost {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+	})
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newCheck())
+	return root
+}
+
+// suggest names commands that a typing error may have meant.
+func suggest(cmd *cobra.Command, typed string) string {
+	near := cmd.SuggestionsFor(typed)
+	if len(near) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %s?", strings.Join(near, " or "))
+}
+
+// exactArgs wants n arguments and says which.
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage(fmt.Errorf("%s wants %s, got %d arguments; see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath()))
+		}
+		return nil
+	}
+}
+
+// version is the module's version, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && (v == "" || v == "(devel)") {
+			v = s.Value[:12]
+		}
+	}
+	if v == "" {
+		v = "(devel)"
+	}
+	return v
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"waypost/trace"
+)
+
+// asCommand makes the test binary behave as the command.
+const asCommand = "WAYPOST_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// waypost runs the command as a process of its own.
+func waypost(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestWhatIsWrong: a mistake in the command line or in a file that it names
+// exits with 2 and says what is wrong; nothing is printed on standard output.
+func TestWhatIsWrong(t *testing.T) {
+	bad := file(t, "bad.yaml", "edge:\n  htpp: [\"127.0.0.1:1\"]\n")
+	zone := file(t, "bad.zone", "www IN A 192.0.2.300\n")
+	zoned := file(t, "zoned.yaml", "authority:\n  listen: [127.0.0.1]\n  zones:\n    - {zone: a.test, file: "+zone+"}\n")
+	noCert := file(t, "ca.pem", "no certificate here\n")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"lod"}, `unknown command "lod", did you mean load?`},
+		{[]string{"load"}, "wants one URL, got 0 arguments"},
+		{[]string{"load", "--tmes", "2", "x"}, "unknown flag: --tmes"},
+		{[]string{"load", "http://exa mple/"}, "exa mple"},
+		{[]string{"load", "https://[::1/"}, "IPv6"},
+		{[]string{"load", "two words"}, "search"},
+		{[]string{"load", "https://a.test/", "--resolver", "nine.nine"}, `--resolver "nine.nine": write an IP address`},
+		{[]string{"load", "https://a.test/", "--ca", noCert}, "ca.pem"},
+		{[]string{"load", "https://a.test/", "--connect-to", "a:b"}, "write HOST:PORT:HOST:PORT"},
+		{[]string{"load", "https://a.test/", "--times", "0"}, "from 1 to 100"},
+		{[]string{"load", "https://a.test/", "--root", "192.0.2.1"}, "--root needs --iterate"},
+		{[]string{"resolve", "a..test"}, `name "a..test"`},
+		{[]string{"resolve", "a.test", "BOGUS"}, `type "BOGUS"`},
+		{[]string{"check", "-c", "no-such-file.yaml"}, "there is no no-such-file.yaml"},
+		{[]string{"check", "-c", bad}, `bad.yaml:2:3: edge.htpp: unknown key: did you mean "http"?`},
+		{[]string{"check", "-c", zoned}, "bad.zone:1"},
+		{[]string{"serve", "-c", bad}, "bad.yaml:2:3"},
+		{[]string{"explain", "https://a.test/"}, "no station to ask"},
+	} {
+		stdout, stderr, code := waypost(t, tt.args...)
+		if code != exitUsage || !strings.Contains(stderr, tt.want) {
+			t.Errorf("waypost %s: exit %d, want %d; it says\n%swant %s", strings.Join(tt.args, " "), code, exitUsage, stderr, tt.want)
+		}
+		if stdout != "" {
+			t.Errorf("waypost %s prints on standard output: %s", strings.Join(tt.args, " "), stdout)
+		}
+	}
+}
+
+// TestFailedLoad: what was tried and failed exits with 1, names the fault and
+// shows the record up to the failure.
+func TestFailedLoad(t *testing.T) {
+	// A port that refuses: bound once, then closed.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusing := l.Addr().String()
+	l.Close()
+	record := filepath.Join(t.TempDir(), "r.json")
+	stdout, stderr, code := waypost(t, "load", "http://"+refusing+"/", "--json", record)
+	if code != exitFailed || !strings.Contains(stderr, "connection_refused") {
+		t.Errorf("exit %d, want %d; it says %s", code, exitFailed, stderr)
+	}
+	for _, want := range []string{"url.parsed", "tcp.connect", "connection_refused", "page.load"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the steps do not hold %s:\n%s", want, stdout)
+		}
+	}
+	text, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r trace.Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Loads) != 1 || r.Loads[0].Fault != "connection_refused" || len(r.Loads[0].Events) < 4 {
+		t.Errorf("record = %+v", r)
+	}
+}
+
+func TestDemoOnce(t *testing.T) {
+	record := filepath.Join(t.TempDir(), "r.json")
+	picture := filepath.Join(t.TempDir(), "w.svg")
+	stdout, stderr, code := waypost(t, "demo", "--once", "--json", record, "--svg", picture)
+	if code != exitOK || stderr != "" {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	for _, want := range []string{"Load 1 of 2", "gslb.pick", "edge fra1 miss", "Load 2 of 2", "edge fra1 hit", "What changed"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the output does not hold %q", want)
+		}
+	}
+	if strings.Contains(stdout, "\x1b") {
+		t.Error("colours in a pipe")
+	}
+	text, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r trace.Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Loads) != 2 {
+		t.Errorf("%d loads in the record, want 2", len(r.Loads))
+	}
+	if svg, err := os.ReadFile(picture); err != nil || !bytes.HasPrefix(svg, []byte("<svg ")) {
+		t.Errorf("no picture: %v", err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"load", "--help"}, {"explain", "--help"}, {"resolve", "--help"}, {"serve", "--help"}, {"check", "--help"}} {
+		stdout, _, code := waypost(t, args...)
+		if code != exitOK || !strings.Contains(stdout, "Examples:") {
+			t.Errorf("waypost %s: exit %d, no examples", strings.Join(args, " "), code)
+		}
+	}
+	if stdout, _, code := waypost(t, "completion", "bash"); code != exitOK || !strings.Contains(stdout, "waypost") {
+		t.Error("no completion for bash")
+	}
+}
+
+func TestSplitConnectTo(t *testing.T) {
+	for _, tt := range []struct {
+		in, from, to string
+		ok           bool
+	}{
+		{"a.test:443:127.0.0.1:8443", "a.test:443", "127.0.0.1:8443", true},
+		{"a.test:443:[::1]:8443", "a.test:443", "[::1]:8443", true},
+		{"[2001:db8::1]:443:b.test:1", "[2001:db8::1]:443", "b.test:1", true},
+		{"a:1:b", "", "", false},
+		{"a:1:b:2:3", "", "", false},
+		{":443:b:1", "", "", false},
+		{"", "", "", false},
+	} {
+		from, to, ok := splitConnectTo(tt.in)
+		if ok != tt.ok || ok && (from != tt.from || to != tt.to) {
+			t.Errorf("splitConnectTo(%q) = %q, %q, %v", tt.in, from, to, ok)
+		}
+	}
+}

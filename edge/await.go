@@ -24,11 +24,10 @@ func (r *request) await() stage {
 	for {
 		select {
 		case i := <-r.fill.interims:
-			r.x.Inform(i.status, i.fields)
+			r.hint(i)
 		case h := <-r.fill.heads:
 			for len(r.fill.interims) > 0 {
-				i := <-r.fill.interims
-				r.x.Inform(i.status, i.fields)
+				r.hint(<-r.fill.interims)
 			}
 			return r.take(h)
 		case <-ctx.Done():
@@ -36,6 +35,10 @@ func (r *request) await() stage {
 		}
 	}
 }
+
+// hint passes an interim response on. A client that it does not reach will not
+// be reached by the final response either, which shows there.
+func (r *request) hint(i interim) { _ = r.x.Inform(i.status, i.fields) }
 
 // take goes on with what the request's own fill brought.
 func (r *request) take(h head) stage {

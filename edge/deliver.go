@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"io"
 
 	"waypost/edge/store"
@@ -91,7 +92,7 @@ func (r *request) stream(body *store.Reader) stage {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			r.awaitNote()
 			return done
 		case err != nil && ctx.Err() != nil:

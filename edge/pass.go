@@ -100,7 +100,7 @@ func (i *interims) inform(status int, f field.Fields) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.stopped && status != 100 {
-		i.x.Inform(status, f) // an error shows again with the final response
+		_ = i.x.Inform(status, f) // an error shows again with the final response
 	}
 }
 

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"waypost/fault"
@@ -39,13 +40,13 @@ func (r *request) copy(resp *fetch.Response) stage {
 	buf := r.edge.buffers.Get().(*[relayBuffer]byte)
 	defer r.edge.buffers.Put(buf)
 	if resp.Length < 0 {
-		r.x.Flush() // the body may be long in coming; a failed write shows again
+		_ = r.x.Flush() // the body may be long in coming; a failed write shows again
 	}
 	for {
 		n, err := resp.Body.Read(buf[:])
 		if n > 0 {
 			if r.keeping != nil {
-				r.keeping.Write(buf[:n])
+				_, _ = r.keeping.Write(buf[:n]) // fails only when it is over
 			}
 			if err := r.write(buf[:n]); err != nil {
 				return r.lost(err)
@@ -57,13 +58,13 @@ func (r *request) copy(resp *fetch.Response) stage {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			if r.keeping != nil {
 				r.complete = r.keeping.Commit()
 			}
 			if resp.Trailers != nil {
 				if f := resp.Trailers(); len(f) > 0 {
-					r.x.Trailers(f)
+					_ = r.x.Trailers(f) // the body is whole without them
 				}
 			}
 			return done

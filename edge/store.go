@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"io"
 	"time"
 
@@ -46,7 +47,7 @@ func (f *fill) body(resp *fetch.Response) {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			f.stored = f.filling.Commit()
 			f.noteFetch(f.head(resp))
 			return

@@ -116,7 +116,7 @@ func haul(to, from net.Conn, latest *atomic.Int64) (n int64, err error) {
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return n, nil
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return n, err
@@ -128,7 +128,7 @@ func haul(to, from net.Conn, latest *atomic.Int64) (n int64, err error) {
 // directions of its own.
 func closeWrite(c net.Conn) {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
+		_ = half.CloseWrite() // who is gone need not be told
 		return
 	}
 	c.Close()

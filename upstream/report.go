@@ -48,7 +48,7 @@ func (r *Report) failed(err error) {
 // answered notes the head of a response.
 func (r *Report) answered(resp *fetch.Response) {
 	r.Trip = resp.Trip
-	r.Attempts += max(resp.Trip.Attempts, 1)
+	r.Attempts += max(resp.Attempts, 1)
 	r.Status = resp.Status
 }
 

@@ -155,7 +155,7 @@ func (u *Upstream) Retire() {
 
 // Close ends all exchanges and closes all connections, and returns when
 // every goroutine has ended.
-func (u *Upstream) Close() error { return u.client.Close() }
+func (u *Upstream) Close() { u.client.Close() }
 
 func (u *Upstream) begin() {
 	u.mu.Lock()

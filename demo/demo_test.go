@@ -72,14 +72,15 @@ func TestJourney(t *testing.T) {
 		{"edge.lookup", func(e trace.Event) bool { return e.Decision.Verdict == "miss" }},
 		{"origin.fetch", func(e trace.Event) bool { return e.Fact.(trace.OriginFetch).Status == 200 }},
 		{"http.response", func(e trace.Event) bool { return e.Fact.(trace.HTTPResponse).Status == 200 }},
-		{"dom.parsed", nil},
 		{"page.load", func(e trace.Event) bool {
 			f := e.Fact.(trace.PageLoad)
 			return f.Fault == "" && f.Failed == 0 && f.Resources >= 12
 		}},
 	})
-	if names := loads[0].Find(trace.KindOriginResponse); len(names) == 0 {
-		t.Error("the origin says nothing of the first load")
+	for _, kind := range []trace.Kind{trace.KindDOMParsed, trace.KindOriginResponse, trace.KindHTTPRedirect, trace.KindTCPClose} {
+		if len(loads[0].Find(kind)) == 0 {
+			t.Errorf("the first load has no %s", kind)
+		}
 	}
 	// The second: an edge hit for the document, and private hits with their
 	// clause for what may be kept.

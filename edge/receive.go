@@ -6,6 +6,7 @@ import (
 
 	"waypost/fault"
 	"waypost/http/field"
+	"waypost/http/wire"
 	"waypost/trace"
 )
 
@@ -14,7 +15,7 @@ import (
 func (r *request) receive() stage {
 	r.scan()
 	in := r.in
-	if in.Method == "CONNECT" || in.Method == "TRACE" {
+	if in.Method == "CONNECT" && !r.extended() || in.Method == "TRACE" {
 		// CONNECT makes a tunnel to anywhere, TRACE shows what was added on
 		// the way (RFC 9110 §9.3.6, §9.3.8): neither is a gateway's business.
 		return r.refuse(problem{status: 405, kind: fault.HTTPRequestDenied, allow: true,
@@ -113,6 +114,12 @@ func (r *request) misdirected(all *sites) (stage, bool) {
 	return r.refuse(problem{status: 421, kind: fault.HTTPRequestError,
 		reason: "the connection was opened for " + strconv.Quote(secured.ServerName) +
 			", the request is for " + strconv.Quote(string(r.host)) + ": ask again on a connection of its own"}), true
+}
+
+// extended reports whether the request is an extended CONNECT (RFC 8441 §4):
+// HTTP/2's way to change the protocol, of one stream.
+func (r *request) extended() bool {
+	return r.in.Method == "CONNECT" && r.in.Upgrade != "" && r.in.Proto == wire.HTTP2
 }
 
 // appendHost appends the host of an authority in lower case, without its

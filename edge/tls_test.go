@@ -131,3 +131,47 @@ func TestNameOfConnection(t *testing.T) {
 		}
 	})
 }
+
+// TestUpgradeOverHTTP2 changes the protocol of one stream; to the origin it
+// is an upgrade of HTTP/1.1.
+func TestUpgradeOverHTTP2(t *testing.T) {
+	inWorld(t, upgrading, func(w *world) {
+		c, stop := w.secured(true, "www.shop.test")
+		defer stop()
+		raw, err := c.Network.Dial(context.Background(), netip.AddrPortFrom(edgeAddr, 443))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := tls.Client(raw, &tls.Config{RootCAs: c.Roots, ServerName: "www.shop.test", NextProtos: []string{"h2"}})
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		h2, err := wire.NewClient(conn, "h2", wire.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h2.Close()
+		resp, err := h2.Do(context.Background(), &wire.Request{Method: "GET", Scheme: "https", Authority: "www.shop.test", Path: "/chat", Upgrade: "websocket",
+			Fields: field.Fields{{Name: "Sec-WebSocket-Version", Value: "13"}}})
+		if err != nil || resp.Upgraded == nil {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		defer resp.Upgraded.Close()
+		if resp.Fields.Has("Sec-WebSocket-Accept") {
+			t.Error("an answer to a key that the client did not send")
+		}
+		asked := w.lastAsked()
+		if asked.Method != "GET" || asked.Upgrade != "websocket" || len(asked.Fields.Get("Sec-WebSocket-Key")) != 24 {
+			t.Errorf("the origin was asked %v", asked)
+		}
+		io.WriteString(resp.Upgraded, "hello")
+		buf := make([]byte, 5)
+		if _, err := io.ReadFull(resp.Upgraded, buf); err != nil || string(buf) != "HELLO" {
+			t.Errorf("got %q, %v", buf, err)
+		}
+		resp.Upgraded.(interface{ CloseWrite() error }).CloseWrite()
+		if rest, err := io.ReadAll(resp.Upgraded); string(rest) != "bye" || err != nil {
+			t.Errorf("after half a close: %q, %v", rest, err)
+		}
+	})
+}

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"waypost/fault"
+	"waypost/http/field"
+	"waypost/http/wire"
 	"waypost/trace"
 )
 
@@ -35,6 +39,9 @@ func (r *request) tunnel() stage {
 	r.release = cancel
 	asking := context.AfterFunc(r.x.Context(), cancel)
 	out := r.forwarded()
+	if r.extended() {
+		asUpgrade(&out)
+	}
 	resp, err := r.askOrigin(ctx, &out)
 	switch {
 	case err != nil:
@@ -49,6 +56,9 @@ func (r *request) tunnel() stage {
 	if !asking() {
 		return r.clientLeft()
 	}
+	if r.extended() {
+		resp.Fields.Del("Sec-WebSocket-Accept") // answers the key, which was ours
+	}
 	r.sent.status = 101
 	client, err := r.x.Upgrade(101, r.fields(resp.Fields, -1))
 	if err != nil {
@@ -57,6 +67,18 @@ func (r *request) tunnel() stage {
 	defer client.Close()
 	r.carry(ctx, client, resp.Upgraded)
 	return done
+}
+
+// asUpgrade makes an extended CONNECT the request that changes the protocol
+// of an HTTP/1.1 connection. WebSocket has a key there, which proves that the
+// server speaks it (RFC 6455 §4.1); HTTP/2 has none (RFC 8441 §5).
+func asUpgrade(out *wire.Request) {
+	out.Method, out.Body, out.Length, out.Expect = "GET", nil, 0, false
+	if field.Is(out.Upgrade, "websocket") && !out.Fields.Has("Sec-WebSocket-Key") {
+		var nonce [16]byte
+		rand.Read(nonce[:])
+		out.Fields.Add("Sec-WebSocket-Key", base64.StdEncoding.EncodeToString(nonce[:]))
+	}
 }
 
 // carry copies both ways. A side that finishes is finished towards the other

@@ -37,6 +37,8 @@ type h2Conn struct {
 	out     []byte
 	spare   []byte    // what out was before, to be used again
 	writing bool      // a writer goroutine exists
+	taken   int       // batches that out has been taken for
+	written int       // and those of them that have been written
 	room    sync.Cond // out has been taken, or the connection died
 	enc     *hpack.Encoder
 	encoded bytes.Buffer // the header block being encoded
@@ -164,11 +166,14 @@ func (c *h2Conn) write() {
 	for len(c.out) > 0 && c.err == nil {
 		batch := c.out
 		c.out, c.spare = c.spare[:0], nil
+		c.taken++
 		c.room.Broadcast()
 		c.mu.Unlock()
 		_, err := c.conn.Write(batch)
 		c.mu.Lock()
 		c.spare = batch[:0]
+		c.written++
+		c.room.Broadcast()
 		if err != nil {
 			c.die(writeFault(err))
 		}
@@ -178,6 +183,20 @@ func (c *h2Conn) write() {
 		c.spare = nil
 	}
 	c.room.Broadcast()
+}
+
+// sent waits until what is in out now has been written, or the connection has
+// died, however much others append. It is called with the mutex held, and
+// lets go of it meanwhile.
+func (c *h2Conn) sent() {
+	mine := c.taken
+	if len(c.out) > 0 {
+		mine++
+	}
+	for c.written < mine && c.err == nil {
+		c.kick()
+		c.room.Wait()
+	}
 }
 
 // shrink gives up what only a busy connection needs. It is called with the

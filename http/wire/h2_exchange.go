@@ -287,8 +287,13 @@ func (x *h2Exchange) finishResponse() {
 	}
 	if x.err == nil && !x.remoteEnded {
 		// The response is complete without the rest of the request (RFC
-		// 9113 §8.1).
-		x.abandon(http2.ErrCodeNo, errAborted)
+		// 9113 §8.1). The reset leaves in a write of its own: clients in
+		// wide use (curl 7.88) drop a response that comes in one TLS record
+		// with it.
+		x.c.sent()
+		if x.err == nil && !x.remoteEnded {
+			x.abandon(http2.ErrCodeNo, errAborted)
+		}
 	}
 }
 

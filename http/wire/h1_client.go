@@ -136,7 +136,7 @@ func (x *h1Call) exchange() (*Response, error) {
 	}
 	if _, err := c.under.Write(c.out); err != nil {
 		// The server may have answered and closed without reading on.
-		if c.in.more() != nil {
+		if isTimeout(err) || c.in.more() != nil {
 			return nil, x.failed("send request", err)
 		}
 	}
@@ -213,8 +213,7 @@ func (x *h1Call) upgrade(resp *Response) (*Response, error) {
 		resp.Fields.Add("Upgrade", string(append([]byte(nil), c.head.upgrade...)))
 	}
 	x.stop()
-	c.under.readBy(time.Time{})
-	_ = c.under.SetWriteDeadline(time.Time{})
+	c.under.handOver()
 	u := &upgraded{Conn: c.under, under: c.under}
 	u.early = append(u.early, c.in.pending()...)
 	resp.Upgraded, resp.Body, resp.Length = u, noBody{}, 0

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"waypost/fault"
 	"waypost/http/field"
@@ -400,7 +399,7 @@ func (x *h1Exchange) Upgrade(status int, f field.Fields) (net.Conn, error) {
 	}
 	x.upgraded = true
 	x.c.handedOver = true
-	x.c.under.readBy(time.Time{})
+	x.c.under.handOver()
 	u := &upgraded{Conn: x.c.conn, under: x.c.under, ended: forgetter(x.c)}
 	u.early = append(u.early, x.in.pending()...)
 	return u, nil

@@ -203,7 +203,7 @@ func (v *serving) drain() {
 func (v *serving) cut() {
 	v.stop(errStopped)
 	for _, c := range v.open() {
-		c.close()
+		c.under.hangUp()
 		v.forget(c)
 	}
 }

@@ -110,9 +110,12 @@ func (c *serverConn) drain() {
 	c.closeIfIdle()
 }
 
+// close closes the connection; over TLS and HTTP/1.1 it says goodbye first
+// (HTTP/2 has done so where it could). Only the connection's own goroutine
+// calls it.
 func (c *serverConn) close() {
-	if c.conn != net.Conn(c.under) && c.state.Load() != connClosed {
-		c.conn.Close() // says goodbye in TLS
+	if c.info.TLS != nil && c.h2.Load() == nil && c.state.Load() != connClosed {
+		_ = c.conn.Close()
 	}
 	c.under.hangUp()
 }

@@ -33,6 +33,9 @@ type transport struct {
 
 	writeArmed time.Time
 	out        pace
+	// plain tells that the connection has been handed over: its new owner
+	// alone sets deadlines.
+	plain bool
 	// final tells that a write that timed out cannot go on: TLS has then
 	// sent half a record.
 	final bool
@@ -112,6 +115,9 @@ func (t *transport) readAtPace(period time.Duration, rate int) {
 
 // Read reads under the deadline that was set by readBy or readAtPace.
 func (t *transport) Read(p []byte) (int, error) {
+	if t.plain {
+		return t.conn.Read(p)
+	}
 	start := t.beginRead()
 	for {
 		n, err := t.conn.Read(p)
@@ -189,7 +195,7 @@ func (t *transport) resume() {
 // Write writes all of p; the peer must take MinRate bytes per second, judged
 // once in each period of waiting.
 func (t *transport) Write(p []byte) (int, error) {
-	if t.out.period == 0 {
+	if t.plain || t.out.period == 0 {
 		return t.conn.Write(p)
 	}
 	if t.final {
@@ -279,25 +285,18 @@ func (t *transport) armWrite(at time.Time) {
 	_ = t.conn.SetWriteDeadline(at)
 }
 
-// SetReadDeadline sets the deadline of the reads from now on; it is how an
-// upgraded connection's new owner says it, and replaces any pace.
-func (t *transport) SetReadDeadline(at time.Time) error {
-	t.readBy(at)
-	t.armed = at
-	return t.conn.SetReadDeadline(at)
+// handOver ends our watch over the connection: from here on reads, writes
+// and deadlines go straight to it.
+func (t *transport) handOver() {
+	t.plain = true
+	_ = t.conn.SetDeadline(time.Time{})
 }
 
-// SetWriteDeadline sets the deadline of the writes from now on.
-func (t *transport) SetWriteDeadline(at time.Time) error {
-	t.out.period = 0
-	t.writeArmed = at
-	return t.conn.SetWriteDeadline(at)
-}
-
-// SetDeadline sets both.
-func (t *transport) SetDeadline(at time.Time) error {
-	return errors.Join(t.SetReadDeadline(at), t.SetWriteDeadline(at))
-}
+// The deadlines are set by the owner of a connection that has been handed
+// over, and by crypto/tls when it says goodbye.
+func (t *transport) SetReadDeadline(at time.Time) error  { return t.conn.SetReadDeadline(at) }
+func (t *transport) SetWriteDeadline(at time.Time) error { return t.conn.SetWriteDeadline(at) }
+func (t *transport) SetDeadline(at time.Time) error      { return t.conn.SetDeadline(at) }
 
 // CloseWrite ends the sending side where conn can, so that what was written
 // arrives although the peer's bytes are not read.

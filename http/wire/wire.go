@@ -148,8 +148,8 @@ type Exchange interface {
 
 	// Upgrade answers with 101 (or with 2xx to CONNECT) and hands over the
 	// connection, with what the client has already sent at the front of its
-	// reads. It belongs to the caller, who closes it; it may outlive Serve
-	// and is cut at the end of the server's drain.
+	// reads and without any deadline. It belongs to the caller, who closes
+	// it; it may outlive Serve and is cut at the end of the server's drain.
 	Upgrade(status int, f field.Fields) (net.Conn, error)
 
 	// Abort breaks the exchange off: the client must be able to tell that

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"testing"
 
 	"waypost/http/field"
@@ -146,5 +147,48 @@ func BenchmarkParseRequestHead(b *testing.B) {
 		if n, bad := parseRequestHead(&h, in, "http", &limits); n != len(in) || bad != nil {
 			b.Fatal(n, bad)
 		}
+	}
+}
+
+// BenchmarkH2Hit asks with 32 streams at a time: what it reports is for
+// server and client together.
+func BenchmarkH2Hit(b *testing.B) {
+	c, err := NewClient(serveAndDial(b, "socket", &Server{Handler: hit(1 << 10)}), "h2", Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	b.ReportAllocs()
+	b.SetBytes(1 << 10)
+	b.SetParallelism(32 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			askClient(b, c)
+		}
+	})
+}
+
+// BenchmarkClient asks over HTTP/1.1 with the client of this package.
+func BenchmarkClient(b *testing.B) {
+	c, err := NewClient(serveAndDial(b, "socket", &Server{Handler: hit(1 << 10)}), "http/1.1", Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	b.ReportAllocs()
+	b.SetBytes(1 << 10)
+	for b.Loop() {
+		askClient(b, c)
+	}
+}
+
+func askClient(b *testing.B, c Client) {
+	resp, err := c.Do(context.Background(), &Request{Method: "GET", Scheme: "http", Authority: "h", Path: "/"})
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); n != 1<<10 || err != nil {
+		b.Error(n, err)
 	}
 }

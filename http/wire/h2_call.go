@@ -92,6 +92,9 @@ func (x *h2Call) cancel() {
 
 func (x *h2Call) ended(error) {}
 
+// answered: nothing answers a response.
+func (x *h2Call) answered() bool { return false }
+
 // response waits for the head of the final response.
 func (x *h2Call) response() (*Response, error) {
 	c := x.client

@@ -114,6 +114,8 @@ func (x *h2Exchange) ended(err error) {
 	}
 }
 
+func (x *h2Exchange) answered() bool { return x.responded }
+
 func (x *h2Exchange) Inform(status int, f field.Fields) error {
 	if status < 100 || status > 199 || status == 101 {
 		return errStatus

@@ -382,6 +382,30 @@ func TestH2Trailers(t *testing.T) {
 	})
 }
 
+// TestH2StopsSending: a client that ends its body short because it has seen
+// an early answer gets the rest of it (RFC 9113 §8.1); the handler learns
+// that the body is not whole.
+func TestH2StopsSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		p := dialH2(t, &Server{Handler: HandlerFunc(func(x Exchange) {
+			_ = x.Respond(413, nil, 5)
+			_ = x.Flush()
+			_, err = io.Copy(io.Discard, x.Request().Body)
+			_, _ = io.WriteString(x, "large")
+		})})
+		p.headers(1, false, with(":method: POST", "content-length: 9")...)
+		p.must(p.fr.WriteData(1, false, []byte("begun")))
+		p.expect("HEADERS 1 :status=413")
+		p.must(p.fr.WriteData(1, true, nil))
+		p.expect(`DATA 1 "large" end`)
+		p.expect("GOAWAY") // when it has been idle: no reset comes before
+		if fault.Of(err) != fault.HTTPProtocolError {
+			t.Errorf("the handler got %v", err)
+		}
+	})
+}
+
 // TestH2Cookies: crumbs are joined (RFC 9113 §8.2.3).
 func TestH2Cookies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,6 +34,7 @@ type h2Stream struct {
 	in         pace   // waiting for DATA
 	announced  int64  // Content-Length; -1 when there is none
 	received   int64
+	short      error // why the body is not whole though the peer has ended it
 	trailers   field.Fields
 
 	timer   *time.Timer // wakes a wait whose pace has run out
@@ -43,6 +44,7 @@ type h2Stream struct {
 // h2Owner is who a stream belongs to.
 type h2Owner interface {
 	ended(err error) // the stream is dead; called with the mutex held
+	answered() bool  // a response to what the peer sends has begun; with the mutex held
 }
 
 // h2RecvKeep is the largest receive buffer that is kept for another stream.
@@ -170,7 +172,14 @@ func (c *h2Conn) strayData(id uint32, s *h2Stream) error {
 // remoteEnd acts on END_STREAM.
 func (s *h2Stream) remoteEnd() error {
 	if s.announced >= 0 && s.received != s.announced {
-		return resets(s.id, http2.ErrCodeProtocol, "%d bytes of DATA, Content-Length %d", s.received, s.announced)
+		err := resets(s.id, http2.ErrCodeProtocol, "%d bytes of DATA, Content-Length %d", s.received, s.announced)
+		if !s.owner.answered() {
+			return err
+		}
+		// Who has seen an early answer may stop sending, and some clients
+		// (curl 7.88) do it so: a reset would take the rest of the answer
+		// from them. The body's reader is told.
+		s.short = fault.New(fault.HTTPProtocolError, "read stream", err)
 	}
 	s.remoteEnded = true
 	s.cond.Broadcast()
@@ -191,6 +200,8 @@ func (s *h2Stream) read(p []byte) (int, error) {
 			s.consumed(int64(n))
 			s.c.kick()
 			return n, nil
+		case s.remoteEnded && s.short != nil:
+			return 0, s.short
 		case s.remoteEnded:
 			return 0, io.EOF // also when a reset followed: all is there (RFC 9113 §8.1)
 		case s.err != nil:

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -32,9 +33,19 @@ func (r *request) fail() stage {
 			reason: "the request body is larger than this site takes"})
 	}
 	if r.x.Context().Err() != nil {
-		return r.clientLeft()
+		return r.spoiled()
 	}
 	return r.refuse(r.blame())
+}
+
+// spoiled ends a request that its own client has brought down: by leaving, or
+// by a body that cannot be read, which a client that is there is told.
+func (r *request) spoiled() stage {
+	why := context.Cause(r.x.Context())
+	if fault.Of(why) != fault.HTTPRequestError {
+		return r.clientLeft()
+	}
+	return r.refuse(problem{status: 400, kind: fault.HTTPRequestError, hangUp: true, reason: why.Error()})
 }
 
 // blame puts the failure on the way to the origin into an answer.

@@ -294,6 +294,24 @@ func TestUploadBreaksOff(t *testing.T) {
 	})
 }
 
+// TestUploadGarbled: a client whose body has no form is told so, and its
+// connection ends.
+func TestUploadGarbled(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		_, _ = io.ReadAll(x.Request().Body)
+		reply(x, 200, "took it")
+	}, func(w *world) {
+		c, _ := w.raw()
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: www.shop.test\r\nTransfer-Encoding: chunked\r\n\r\n0x4\r\nhalf\r\n0\r\n\r\n")
+		all, err := io.ReadAll(c)
+		got := string(all)
+		if err != nil || !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "Connection: close\r\n") ||
+			!strings.Contains(got, `details="read request body: `) {
+			t.Errorf("got %v, %q", err, got)
+		}
+	})
+}
+
 // TestPurgeWhileFilling: what was on its way in when the purge came is served
 // to those who wait, and not stored.
 func TestPurgeWhileFilling(t *testing.T) {

@@ -102,6 +102,8 @@ func TestParseProblems(t *testing.T) {
 		{"region", "authority: {listen: [127.0.0.1], zones: [{zone: cdn.test, file: cdn.zone}]}\nfleet: {zone: cdn.test, pops: [{name: a, region: mars, edges: []}]}", `fleet.pops[0].region: there is no region "mars"`},
 		{"fleet's zone", "authority: {listen: [127.0.0.1], zones: [{zone: cdn.test, file: cdn.zone}]}\nfleet: {zone: other.test, pops: []}", "fleet: the authority holds no zone other.test"},
 		{"open admin", "admin: {listen: [127.0.0.1:1]}", "admin.token_file: is missing: the admin listener never opens without a token"},
+		{"too deep", "origin:\n  http: " + strings.Repeat("[", 1000), "f.yaml:2:1: nested deeper than 64 levels"},
+		{"too deep by dashes", strings.Repeat("- ", 1000), "f.yaml:1:1: nested deeper than 64 levels"},
 		{"anchors", "origin: &a {http: [127.0.0.1:80]}", "anchors, aliases and tags are not understood"},
 	} {
 		_, err := Parse("f.yaml", []byte(tt.text), readZone)

@@ -31,15 +31,35 @@ type Load struct {
 func NewLoad(url string, id ID, events []Event) Load {
 	l := Load{URL: url, Trace: id, Events: slices.Clone(events)}
 	slices.SortStableFunc(l.Events, func(a, b Event) int { return a.Time.Compare(b.Time) })
-	l.Events = slices.CompactFunc(l.Events, func(a, b Event) bool {
-		return a.Time.Equal(b.Time) && a.Span == b.Span && a.Station == b.Station && reflect.DeepEqual(a.Fact, b.Fact)
-	})
+	l.Events = withoutDuplicates(l.Events)
 	for i, e := range l.Events {
 		if began := e.Time.Add(-e.Took); i == 0 || began.Before(l.Start) {
 			l.Start = began
 		}
 	}
 	return l
+}
+
+// withoutDuplicates drops, in place, the repetitions in events that are in
+// the order of time. Those of one moment need not stand side by side: in
+// virtual time a whole journey can happen at once.
+func withoutDuplicates(events []Event) []Event {
+	kept, moment := events[:0], 0 // kept[moment:] have the time of the latest
+	for _, e := range events {
+		if n := len(kept); n > 0 && !kept[n-1].Time.Equal(e.Time) {
+			moment = n
+		}
+		if !slices.ContainsFunc(kept[moment:], e.same) {
+			kept = append(kept, e)
+		}
+	}
+	clear(events[len(kept):])
+	return kept
+}
+
+// same reports whether o, of the same moment, is e once more.
+func (e Event) same(o Event) bool {
+	return e.Span == o.Span && e.Station == o.Station && reflect.DeepEqual(e.Fact, o.Fact)
 }
 
 // Find returns the events of one kind, in the order of time.

@@ -171,6 +171,22 @@ func TestOffCostsNothing(t *testing.T) {
 	}
 }
 
+// TestSameMoment: a recorder that was asked twice counts once, also where
+// several things happened in one moment.
+func TestSameMoment(t *testing.T) {
+	at := time.Unix(1, 0)
+	once := []Event{
+		{Time: at, Span: 1, Station: "edge", Fact: EdgeLookup{URL: "a"}},
+		{Time: at, Span: 1, Station: "edge", Fact: EdgeLookup{URL: "b"}},
+		{Time: at, Span: 2, Station: "edge", Fact: EdgeLookup{URL: "a"}},
+		{Time: at.Add(1), Span: 1, Station: "edge", Fact: EdgeLookup{URL: "a"}},
+	}
+	l := NewLoad("https://a.test/", ID{1, 1}, append(once, once...))
+	if len(l.Events) != len(once) {
+		t.Errorf("%d events, want %d: %v", len(l.Events), len(once), l.Events)
+	}
+}
+
 func TestRingForgetsTheOldest(t *testing.T) {
 	var ring Ring
 	for i := range uint64(maxTraces + 1) {

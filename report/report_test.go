@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"waypost/trace"
 )
@@ -156,8 +157,9 @@ func TestRows(t *testing.T) {
 // TestPeerTextIsHarmless: what a peer sends cannot drive the terminal.
 func TestPeerTextIsHarmless(t *testing.T) {
 	var s script
-	s.at(0, 0, "browser\x1b[2J", 1, 0, trace.URLParsed{Typed: "x\x1b]0;owned\x07", URL: "https://x/\x9b2J"},
-		&trace.Decision{Verdict: "url", Reason: "r\x1b[31m", Because: "b\r\n"})
+	s.at(0, 0, "browser\x1b[2J", 1, 0, trace.URLParsed{Typed: "x\x1b]0;owned\x07\u202e", URL: "https://x/\x9b2J"},
+		&trace.Decision{Verdict: "url\x1b[2J", Reason: "r\x1b[31m", Clause: "\x1b[2J", Because: "b\r\n"})
+	s.at(1, 0, "cdn ns", 2, 1, trace.GSLBPick{Ranked: []trace.GSLBGrade{{Edge: "\x1b[2J", Why: "\u2066"}}}, nil)
 	l := trace.NewLoad("https://x/\x1b[2J", trace.ID{1, 2}, s.events)
 	var b bytes.Buffer
 	for _, write := range []func() error{
@@ -170,7 +172,7 @@ func TestPeerTextIsHarmless(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if strings.ContainsAny(b.String(), "\x1b\x07\r\u009b") {
+	if strings.ContainsAny(b.String(), "\x1b\x07\r\u009b\u202e\u2066") || !utf8.Valid(b.Bytes()) {
 		t.Errorf("control characters came through: %q", b.String())
 	}
 }

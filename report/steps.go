@@ -44,7 +44,7 @@ func Steps(w io.Writer, l *trace.Load, s Style) error {
 		writeDecision(out, indent, e.Decision, s)
 		if pick, ok := e.Fact.(trace.GSLBPick); ok {
 			for i, g := range pick.Ranked {
-				fmt.Fprintln(out, indent+s.paint(faint, fmt.Sprintf("  %d. %s at %s, %s: %s", i+1, g.Edge, g.POP, g.Address, g.Why)))
+				fmt.Fprintln(out, indent+s.paint(faint, safe(fmt.Sprintf("  %d. %s at %s, %s: %s", i+1, g.Edge, g.POP, g.Address, g.Why))))
 			}
 		}
 	}
@@ -58,9 +58,9 @@ func writeDecision(out io.Writer, indent string, d *trace.Decision, s Style) {
 	if d == nil {
 		return
 	}
-	fmt.Fprintf(out, "%s%s %s", indent, s.paint(verdictInk(d.Verdict), d.Verdict+":"), safe(d.Reason))
+	fmt.Fprintf(out, "%s%s %s", indent, s.paint(verdictInk(d.Verdict), safe(d.Verdict)+":"), safe(d.Reason))
 	if d.Clause != "" {
-		fmt.Fprint(out, s.paint(blue, "  ["+d.Clause+"]"))
+		fmt.Fprint(out, s.paint(blue, "  ["+safe(d.Clause)+"]"))
 	}
 	fmt.Fprintln(out)
 	if d.Because != "" {

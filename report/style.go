@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Style is how a view is written. The zero value is plain text for a pipe.
@@ -98,23 +99,30 @@ func verdictInk(verdict string) ink {
 }
 
 // safe makes peer text harmless on a terminal: control characters are shown,
-// not obeyed.
+// not obeyed, and bytes that are no UTF-8 are replaced.
 func safe(text string) string {
-	if !strings.ContainsFunc(text, isControl) {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isControl) {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if isControl(r) {
-			fmt.Fprintf(&b, "\\x%02x", r)
-		} else {
+		switch {
+		case !isControl(r):
 			b.WriteRune(r)
+		case r > 0xff:
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			fmt.Fprintf(&b, "\\x%02x", r)
 		}
 	}
 	return b.String()
 }
 
-func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+// isControl reports whether a terminal may obey r instead of showing it: the
+// controls C0 and C1, and those that turn the direction of the text (UAX #9).
+func isControl(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
 
 // Failure marks the start of an error message.
 func (s Style) Failure(text string) string { return s.paint(red, text) }

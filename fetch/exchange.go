@@ -99,6 +99,9 @@ func (x *exchange) attempt() (*Response, error) {
 	}
 	x.trip.Sent = time.Now()
 	got, err := c.client.Do(x.ctx, &x.request)
+	if x.body != nil {
+		x.body.answered.Store(true) // it may go on beside the response
+	}
 	timer.stop()
 	if err != nil {
 		c.end(x.ctx, err)
@@ -203,10 +206,17 @@ type upload struct {
 	from    io.Reader
 	timer   *stopwatch
 	touched atomic.Bool
+
+	answered atomic.Bool // the response head is there: the timer has nothing to wait for
 }
 
 func (u *upload) Read(p []byte) (int, error) {
 	u.touched.Store(true)
-	u.timer.restart()
+	if !u.answered.Load() {
+		u.timer.restart()
+		if u.answered.Load() {
+			u.timer.stop() // it was answered between the two
+		}
+	}
 	return u.from.Read(p)
 }

@@ -298,6 +298,30 @@ func TestUpload(t *testing.T) {
 	})
 }
 
+// TestUploadAfterResponse: the first-byte timer has done its work when the head
+// is there, and what is left of the request's body does not start it again.
+func TestUploadAfterResponse(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.client.Timeouts.FirstByte = time.Second
+		w.raw(80, func(c net.Conn) {
+			c.Read(make([]byte, 1024))
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+			go io.Copy(io.Discard, c)
+			time.Sleep(5 * time.Second)
+			io.WriteString(c, "late")
+		})
+		r, err := w.client.Do(w.ctx(), mustURL(t, "http://www.shop.test/"), &wire.Request{
+			Method: "POST", Body: &slowReader{parts: 2, pause: 2 * time.Second}, Length: -1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r.Body); string(b) != "late" || err != nil {
+			t.Errorf("got %q, %v", b, err)
+		}
+	})
+}
+
 // slowReader is a body that takes its time.
 type slowReader struct {
 	parts int

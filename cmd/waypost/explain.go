@@ -25,6 +25,10 @@ import (
 // full recorder's events of one journey.
 const maxAccount = 64 << 20
 
+// askTimeout bounds one question to a station's admin listener, which answers
+// from memory.
+const askTimeout = 5 * time.Second
+
 func newExplain() *cobra.Command {
 	var c client
 	var out output
@@ -144,6 +148,8 @@ func (s *stations) join(ctx context.Context, l *trace.Load, wait time.Duration) 
 
 // account asks one node for what it noted of a journey.
 func account(ctx context.Context, client *fetch.Client, base, token string, id trace.ID) (node.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	var a node.Account
 	u, err := url.Parse(strings.TrimSuffix(base, "/")+"/trace/"+id.String(), nil)
 	if err != nil {

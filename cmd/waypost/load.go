@@ -142,7 +142,7 @@ failure, and the exit code is 1.`,
 func loadOnce(ctx context.Context, b *browser.Browser, ring *trace.Ring, typed string, o browser.Options) (trace.Load, error) {
 	result, err := b.Load(ctx, typed, o)
 	events, missed := ring.Events(result.Trace)
-	l := trace.NewLoad(typed, result.Trace, events)
+	l := trace.NewLoad(result.Typed, result.Trace, events) // without a password
 	l.Missed, l.Fault = missed, string(result.Fault)
 	return l, err
 }

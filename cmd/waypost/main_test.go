@@ -125,6 +125,28 @@ func TestFailedLoad(t *testing.T) {
 	}
 }
 
+func TestRecordOnStandardOutput(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"resolve", "a.test", "--hosts", file(t, "hosts", "192.0.2.1 a.test\n"), "--resolver", "127.0.0.1:1"}, exitOK},
+		{[]string{"load", "http://user:hush@127.0.0.1:1/"}, exitFailed},
+	} {
+		stdout, stderr, code := waypost(t, append(tt.args, "--json", "-")...)
+		if code != tt.code {
+			t.Errorf("%v: exit %d, want %d; it says %s", tt.args, code, tt.code, stderr)
+		}
+		var r trace.Record
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil || len(r.Loads) != 1 || len(r.Loads[0].Events) == 0 {
+			t.Errorf("%v: no record (%v) in\n%s", tt.args, err, stdout)
+		}
+		if strings.Contains(stdout+stderr, "hush") {
+			t.Errorf("%v: the password is shown:\n%s%s", tt.args, stdout, stderr)
+		}
+	}
+}
+
 func TestDemoOnce(t *testing.T) {
 	record := filepath.Join(t.TempDir(), "r.json")
 	picture := filepath.Join(t.TempDir(), "w.svg")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"waypost/dns"
+	"waypost/fault"
 	"waypost/link"
 	"waypost/report"
 	"waypost/trace"
@@ -51,8 +53,11 @@ way down from the root.`,
 			p.clear()
 			events, missed := ring.Events(span.Context().Trace)
 			load := trace.NewLoad(args[0], span.Context().Trace, events)
-			load.Missed = missed
+			load.Missed, load.Fault = missed, string(fault.Of(failure))
 			style := styleOf(os.Stdout)
+			if jsonFile == "-" { // standard output is taken
+				return errors.Join(writeRecord(jsonFile, trace.Record{Loads: []trace.Load{load}}), failure)
+			}
 			if showTrace {
 				if err := report.Steps(os.Stdout, &load, style); err != nil {
 					return err

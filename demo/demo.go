@@ -147,7 +147,7 @@ func (d *Internet) start(ctx context.Context, file string, addr netip.Addr, read
 	return nil
 }
 
-// Close takes the demo down, the resolver first and the root last.
+// Close takes the demo down: who was started last goes first, the root last.
 func (d *Internet) Close() error {
 	var errs []error
 	for i := len(d.nodes) - 1; i >= 0; i-- {

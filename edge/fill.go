@@ -73,8 +73,10 @@ type interim struct {
 	fields field.Fields
 }
 
-// maxInterims bounds the interim responses that wait to be passed on; more
-// are dropped, which RFC 9110 §15.2 allows.
+// maxInterims bounds the interim responses that wait to be passed on. We
+// deviate from RFC 9110 §15.2, which has proxies forward them all: beyond the
+// bound they are dropped, for a client that does not read must not hold the
+// fill up.
 const maxInterims = 8
 
 // Why a fill ended without a response for anybody.

@@ -95,7 +95,7 @@ func (r *reader) document(text []byte) *section {
 	}
 	switch {
 	case len(f.Docs) > 1:
-		r.fail(f.Docs[1].GetToken(), "", "a second YAML document: one file holds one configuration")
+		r.fail(f.Docs[1].Start, "", "a second YAML document: one file holds one configuration")
 	case len(f.Docs) == 0 || f.Docs[0].Body == nil:
 		r.fail(nil, "", "the file is empty: name at least one role (resolver, authority, edge or origin)")
 		return &section{r: r}

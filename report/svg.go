@@ -16,7 +16,7 @@ const (
 	svgRow   = 22  // height of a response's row
 	svgHead  = 64  // title and scale above the rows
 	svgFoot  = 40  // legend below them
-	svgLabel = 330 // where the bars begin
+	svgLabel = 346 // where the bars begin
 	svgBars  = 560 // width of the bars
 	svgWidth = svgLabel + svgBars + 90
 )

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 
@@ -192,19 +191,18 @@ func (n *Node) listenHTTP(ctx context.Context, role string, at []netip.AddrPort,
 	if s.TLS != nil {
 		scheme = "https"
 	}
+	if n.options.Log.Enabled(ctx, slog.LevelError) { // else nobody would hear of it
+		s.Panicked = func(value any, stack []byte) {
+			n.options.Log.Error("a handler panicked; its connection is closed", "role", role, "value", value, "stack", string(stack))
+		}
+	}
 	for _, addr := range at {
 		l, err := n.network.Listen(ctx, addr)
 		if err != nil {
 			return serve, err
 		}
 		n.listeners = append(n.listeners, Listener{role, scheme, link.AddrPort(l.Addr())})
-		serve = append(serve, func(ctx context.Context) error {
-			defer context.AfterFunc(ctx, func() { closeQuietly(l) })()
-			return s.Serve(ctx, l)
-		})
+		serve = append(serve, func(ctx context.Context) error { return s.Serve(ctx, l) })
 	}
 	return serve, nil
 }
-
-// closeQuietly closes what may have been closed already.
-func closeQuietly(l net.Listener) { _ = l.Close() }

@@ -1,0 +1,61 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+
+	"waypost/cdn"
+	"waypost/dns"
+	"waypost/url"
+)
+
+func (r configReader) sites(s *section) []cdn.Site {
+	var sites []cdn.Site
+	s.each("sites", "The virtual hosts of the edge.", func(_ int, v *section) {
+		site := cdn.Site{Policy: cdn.DefaultPolicy()}
+		v.text("name", "The site's name, for people and for the cache key.", &site.Name)
+		v.need("name", "name the site")
+		v.texts("hosts", "Host names that it answers to; *.example.net is every name below.", &site.Hosts)
+		v.need("hosts", "name the hosts that the site answers to")
+		for i, h := range site.Hosts {
+			site.Hosts[i] = strings.ToLower(h)
+			if _, err := dns.ParseName(strings.TrimPrefix(h, "*.")); err != nil {
+				v.fail("hosts", "%q: %v", h, err)
+			}
+		}
+		if o := v.sub("origin", "Where the content comes from."); o != nil {
+			r.siteOrigin(o, &site.Origin)
+		}
+		v.need("origin", "name the origin's URL")
+		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
+		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
+		if t := v.sub("timeouts", "Deadlines on the way back to the origin."); t != nil {
+			t.duration("connect", "For the TCP and TLS handshakes. 3s where nothing is said.", &site.Policy.ConnectTimeout)
+			t.duration("first_byte", "From the request sent to the response's head. 15s where nothing is said.", &site.Policy.FirstByteTimeout)
+			t.duration("idle", "Between two pieces of a body. 15s where nothing is said.", &site.Policy.IdleTimeout)
+			t.done()
+		}
+		v.done()
+		sites = append(sites, site)
+	})
+	return sites
+}
+
+func (r configReader) siteOrigin(s *section, o *cdn.Origin) {
+	readList(s, "urls", "URL", "The servers, http or https, tried in order.", &o.URLs, parseOriginURL)
+	s.need("urls", "name at least one URL such as http://127.0.0.1:8000")
+	s.text("host", "Host sent to the origin; the client's where nothing is said.", &o.Host)
+	s.flag("insecure_skip_verify", "Take any certificate from the origin. For tests only.", &o.InsecureSkipVerify)
+	s.done()
+}
+
+func parseOriginURL(t string) (string, error) {
+	u, err := url.Parse(t, nil)
+	if err != nil {
+		return "", err
+	}
+	if s := u.Scheme(); s != "http" && s != "https" {
+		return "", fmt.Errorf("an origin is reached by http or https")
+	}
+	return strings.TrimSuffix(t, "/"), nil
+}

@@ -6,8 +6,9 @@ import "sync"
 // resources is about a thousand events of some hundreds of bytes, so a full
 // ring stays within some tens of megabytes, and only when asked to record.
 const (
-	maxTraces = 256  // journeys kept; the oldest goes first
-	maxEvents = 8192 // events kept of one journey; later ones are counted, not kept
+	maxTraces = 256     // journeys kept; the oldest goes first
+	maxEvents = 8192    // events kept of one journey; later ones are counted, not kept
+	maxTotal  = 1 << 17 // events kept of all journeys: about 60 MB; the oldest journey goes first
 )
 
 // Ring is a bounded flight recorder: it keeps the latest journeys and
@@ -16,6 +17,7 @@ type Ring struct {
 	mu     sync.Mutex
 	traces map[ID]*journey
 	order  []ID // oldest first
+	total  int  // events of all journeys
 }
 
 type journey struct {
@@ -33,8 +35,7 @@ func (r *Ring) Record(e Event) {
 			r.traces = make(map[ID]*journey)
 		}
 		if len(r.order) == maxTraces {
-			delete(r.traces, r.order[0])
-			r.order = append(r.order[:0], r.order[1:]...)
+			r.forgetOldest()
 		}
 		j = &journey{}
 		r.traces[e.Trace] = j
@@ -44,7 +45,25 @@ func (r *Ring) Record(e Event) {
 		j.missed++
 		return
 	}
+	if r.total == maxTotal {
+		// Where the oldest is this very one, it begins anew with e.
+		if r.forgetOldest() == j {
+			*j = journey{missed: j.missed + len(j.events)}
+			r.traces[e.Trace] = j
+			r.order = append(r.order, e.Trace)
+		}
+	}
 	j.events = append(j.events, e)
+	r.total++
+}
+
+// forgetOldest drops the journey that began first.
+func (r *Ring) forgetOldest() *journey {
+	j := r.traces[r.order[0]]
+	delete(r.traces, r.order[0])
+	r.order = append(r.order[:0], r.order[1:]...)
+	r.total -= len(j.events)
+	return j
 }
 
 // Events returns a copy of what is kept of one journey, in the order in

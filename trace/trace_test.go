@@ -206,6 +206,26 @@ func TestRingForgetsTheOldest(t *testing.T) {
 	}
 }
 
+// TestRingIsBounded: long journeys, too, are forgotten in time.
+func TestRingIsBounded(t *testing.T) {
+	var ring Ring
+	ring.Record(Event{Trace: ID{0, 1}}) // one that goes on after all the others
+	for n := range uint64(maxTotal/maxEvents + 1) {
+		for range maxEvents {
+			ring.Record(Event{Trace: ID{1, n}})
+		}
+		ring.Record(Event{Trace: ID{0, 1}})
+	}
+	total := 0
+	for _, id := range ring.Traces() {
+		events, _ := ring.Events(id)
+		total += len(events)
+	}
+	if total > maxTotal || total < maxTotal-2*maxEvents || total != ring.total {
+		t.Errorf("%d events kept, counted as %d, want nearly %d", total, ring.total, maxTotal)
+	}
+}
+
 func TestParseContext(t *testing.T) {
 	const good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for _, tt := range []struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	mdns "github.com/miekg/dns"
 	"github.com/spf13/cobra"
@@ -79,9 +78,9 @@ way down from the root.`,
 			if answer.Authoritative {
 				authority = "authoritative"
 			}
-			fmt.Println(style.Note(fmt.Sprintf("; %s, from %s, %s", mdns.RcodeToString[answer.Rcode], answer.Source, authority)))
+			fmt.Println(style.Note(fmt.Sprintf("; %s, from %s, %s", dns.RcodeString(answer.Rcode), answer.Source, authority)))
 			if answer.Rcode != mdns.RcodeSuccess {
-				return fmt.Errorf("%s: %s", args[0], mdns.RcodeToString[answer.Rcode])
+				return fmt.Errorf("%s: %s", args[0], dns.RcodeString(answer.Rcode))
 			}
 			return nil
 		},
@@ -92,7 +91,7 @@ way down from the root.`,
 	return cmd
 }
 
-func questionOf(args []string) (dns.Name, uint16, error) {
+func questionOf(args []string) (dns.Name, dns.Type, error) {
 	name, err := dns.ParseName(args[0])
 	if err != nil {
 		return "", 0, fmt.Errorf("name %q: %w", args[0], err)
@@ -100,9 +99,9 @@ func questionOf(args []string) (dns.Name, uint16, error) {
 	if len(args) == 1 {
 		return name, mdns.TypeA, nil
 	}
-	qtype, ok := mdns.StringToType[strings.ToUpper(args[1])]
-	if !ok {
-		return "", 0, fmt.Errorf("type %q: not a record type; A, AAAA, CNAME, MX, NS, SOA, TXT, … are", args[1])
+	qtype, err := dns.ParseType(args[1])
+	if err != nil {
+		return "", 0, err
 	}
 	return name, qtype, nil
 }

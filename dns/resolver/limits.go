@@ -12,7 +12,8 @@ const (
 	MaxQueries = 64
 
 	// MaxChain bounds the CNAMEs followed for one question. RFC 1034 §3.6.2
-	// asks for chains to be short; real ones have up to about six links.
+	// would have names point at the primary name at once, and chains followed
+	// nevertheless; real ones have up to about six links.
 	MaxChain = 11
 
 	// MaxReferrals bounds the delegations followed from the nearest known

@@ -39,13 +39,20 @@ func (r *request) fail() stage {
 }
 
 // spoiled ends a request that its own client has brought down: by leaving, or
-// by a body that cannot be read, which a client that is there is told.
+// by a body that cannot be read or does not come, which a client that is there
+// is told.
 func (r *request) spoiled() stage {
 	why := context.Cause(r.x.Context())
-	if fault.Of(why) != fault.HTTPRequestError {
+	p := problem{kind: fault.HTTPRequestError, hangUp: true, reason: why.Error()}
+	switch fault.Of(why) {
+	case fault.HTTPRequestError:
+		p.status = 400
+	case fault.ConnectionReadTimeout:
+		p.status, p.kind = 408, fault.ConnectionReadTimeout
+	default:
 		return r.clientLeft()
 	}
-	return r.refuse(problem{status: 400, kind: fault.HTTPRequestError, hangUp: true, reason: why.Error()})
+	return r.refuse(p)
 }
 
 // blame puts the failure on the way to the origin into an answer.

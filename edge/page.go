@@ -76,6 +76,8 @@ func reasonPhrase(status int) string {
 		return "Bad Request"
 	case 405:
 		return "Method Not Allowed"
+	case 408:
+		return "Request Timeout"
 	case 412:
 		return "Precondition Failed"
 	case 413:

@@ -312,6 +312,28 @@ func TestUploadGarbled(t *testing.T) {
 	})
 }
 
+// TestUploadStandsStill: a body that does not come is the client's delay,
+// and not the origin's.
+func TestUploadStandsStill(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		time.Sleep(time.Minute) // it waits longer for its body than the edge
+		reply(x, 200, "took it")
+	}, func(w *world) {
+		c, _ := w.raw()
+		began := time.Now()
+		io.WriteString(c, "POST / HTTP/1.1\r\nHost: www.shop.test\r\nContent-Length: 8\r\n\r\nhalf")
+		all, err := io.ReadAll(c)
+		got := string(all)
+		if err != nil || !strings.HasPrefix(got, "HTTP/1.1 408 ") || !strings.Contains(got, "error=connection_read_timeout") {
+			t.Errorf("got %v, %q", err, got)
+		}
+		if took := time.Since(began); took < wire.DefaultBodyIdleTimeout {
+			t.Errorf("given up after %v", took)
+		}
+		time.Sleep(time.Minute) // the origin's handler comes to its end
+	})
+}
+
 // TestPurgeWhileFilling: what was on its way in when the purge came is served
 // to those who wait, and not stored.
 func TestPurgeWhileFilling(t *testing.T) {

@@ -200,8 +200,9 @@ func (s *stopwatch) restart() {
 	}
 }
 
-// upload is the body of a request. Each piece that the codec takes restarts
-// the first-byte timer, which counts from the request's end.
+// upload is the body of a request. The first-byte timer counts from the
+// request's end: each piece that the codec takes restarts it, and it stands
+// while the caller has nothing to send, which is no delay of the server's.
 type upload struct {
 	from    io.Reader
 	timer   *stopwatch
@@ -213,10 +214,14 @@ type upload struct {
 func (u *upload) Read(p []byte) (int, error) {
 	u.touched.Store(true)
 	if !u.answered.Load() {
+		u.timer.stop()
+	}
+	n, err := u.from.Read(p)
+	if !u.answered.Load() {
 		u.timer.restart()
 		if u.answered.Load() {
 			u.timer.stop() // it was answered between the two
 		}
 	}
-	return u.from.Read(p)
+	return n, err
 }

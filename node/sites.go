@@ -11,6 +11,7 @@ import (
 
 func (r configReader) sites(s *section) []cdn.Site {
 	var sites []cdn.Site
+	taken := map[string]string{} // host → site
 	s.each("sites", "The virtual hosts of the edge.", func(_ int, v *section) {
 		site := cdn.Site{Policy: cdn.DefaultPolicy()}
 		v.text("name", "The site's name, for people and for the cache key.", &site.Name)
@@ -18,10 +19,13 @@ func (r configReader) sites(s *section) []cdn.Site {
 		v.texts("hosts", "Host names that it answers to; *.example.net is every name below.", &site.Hosts)
 		v.need("hosts", "name the hosts that the site answers to")
 		for i, h := range site.Hosts {
-			site.Hosts[i] = strings.ToLower(h)
-			if _, err := dns.ParseName(strings.TrimPrefix(h, "*.")); err != nil {
+			host, err := parseHost(h)
+			if err != nil {
 				v.fail("hosts", "%q: %v", h, err)
+			} else if other, ok := taken[host]; ok {
+				v.fail("hosts", "%q is a host of the site %q already", h, other)
 			}
+			site.Hosts[i], taken[host] = host, site.Name
 		}
 		if o := v.sub("origin", "Where the content comes from."); o != nil {
 			r.siteOrigin(o, &site.Origin)
@@ -39,6 +43,24 @@ func (r configReader) sites(s *section) []cdn.Site {
 		sites = append(sites, site)
 	})
 	return sites
+}
+
+// parseHost reads a host as requests are matched with it: lower case, without
+// port and final dot. A star stands for the labels in front, or alone for
+// every host.
+func parseHost(t string) (string, error) {
+	host := strings.ToLower(strings.TrimSuffix(t, "."))
+	name := strings.TrimPrefix(host, "*.")
+	switch {
+	case host == "*":
+		return host, nil
+	case strings.Contains(name, "*"):
+		return host, fmt.Errorf("a * stands for whole labels in front, as in *.example.net")
+	case strings.Contains(name, ":") && !strings.HasSuffix(name, "]"):
+		return host, fmt.Errorf("write the host without a port: a site answers at every address of the edge")
+	}
+	_, err := dns.ParseName(name)
+	return host, err
 }
 
 func (r configReader) siteOrigin(s *section, o *cdn.Origin) {

@@ -205,7 +205,7 @@ func (r *race) decision(a attempt) *trace.Decision {
 // connected is the record of a connection that stands.
 func connected(host string, a attempt) trace.TCPConnect {
 	f := trace.TCPConnect{
-		Local: link.AddrPort(a.conn.LocalAddr()).String(), Remote: a.addr.String(), Host: host,
+		Local: link.AddrPort(a.conn.LocalAddr()).String(), Remote: link.AddrPort(a.conn.RemoteAddr()).String(), Host: host,
 	}
 	if i, ok := link.InfoOf(a.conn); ok {
 		f.State, f.RTT, f.MSS, f.Cwnd = i.State, trace.Millis(i.RTT), i.MSS, i.Cwnd

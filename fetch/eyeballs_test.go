@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -171,3 +172,27 @@ func TestRaceAbandoned(t *testing.T) {
 		c.Close()
 	})
 }
+
+// TestConnectedElsewhere: the record has the peer that the connection is with,
+// also when the network took the address asked for elsewhere (link.Via).
+func TestConnectedElsewhere(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	peer := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:8443"))
+	got := connected("www.shop.test", attempt{
+		addr: netip.MustParseAddrPort("203.0.113.10:443"),
+		conn: elsewhere{here, peer},
+	}).Remote
+	if got != peer.String() {
+		t.Errorf("remote %s, want %s", got, peer)
+	}
+}
+
+type elsewhere struct {
+	net.Conn
+	peer net.Addr
+}
+
+func (e elsewhere) LocalAddr() net.Addr  { return e.peer }
+func (e elsewhere) RemoteAddr() net.Addr { return e.peer }

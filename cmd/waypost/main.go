@@ -74,7 +74,7 @@ Exit codes: 0 done; 1 tried and failed; 2 the command line, or a file that it
 names, is wrong. NO_COLOR=1 turns colours off.`,
 		Example: `  waypost demo                            a small internet on this machine, loaded twice
   waypost load https://example.com/       every step of a page load
-  waypost resolve www.example.com --trace follow a name from the root
+  waypost resolve example.com --iterate   follow a name from the root
   waypost check -c waypost.yaml           what is wrong with a configuration
   waypost serve -c waypost.yaml           run resolver, authority, edge, origin`,
 		SilenceErrors: true,

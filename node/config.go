@@ -72,6 +72,7 @@ type Edge struct {
 	Certificates []Certificate
 	Memory       int64            // bytes of cache
 	Resolvers    []netip.AddrPort // ask for the origins' names here; empty: the system's
+	Peers        []netip.Prefix   // those of them that are our own: they are told the trace
 	Hosts        string           // text of a hosts file asked first, with HostsFile its name
 	HostsFile    string
 	OriginCA     []byte // PEM of authorities that the origins' certificates may come from besides the system's
@@ -90,6 +91,8 @@ type Origin struct {
 	HTTP    []netip.AddrPort
 	Root    string // directory of static files; "" leaves the content to the program
 	MaxBody int64
+
+	rootless Problem // where a missing root would have stood
 }
 
 // Parse reads a configuration. file names it in messages; readFile reads the
@@ -128,11 +131,7 @@ func (r *reader) config(s *section, readFile func(string) ([]byte, error)) *Conf
 	cr := configReader{r, readFile}
 	c := &Config{Trust: loopback()}
 	if t := s.sub("trace", "Recording on behalf of others."); t != nil {
-		var trust []netip.Prefix
-		t.prefixes("trust", "Subnets whose trace contexts (traceparent, EDNS option) are recorded. Loopback where nothing is said.", &trust)
-		if trust != nil {
-			c.Trust = trust
-		}
+		t.prefixes("trust", "Subnets whose trace contexts (traceparent, EDNS option) are recorded. Loopback where nothing is said.", &c.Trust)
 		t.done()
 	}
 	if a := s.sub("admin", "The listener for the node's owner. It wants a token."); a != nil {

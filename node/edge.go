@@ -14,11 +14,15 @@ import (
 	"waypost/tls/cert"
 )
 
+// originSessions is how many TLS sessions with origins are kept: one for each
+// server of a large configuration.
+const originSessions = 1024
+
 // edge makes the cache server, with a resolver of its own for the origins'
 // names.
 func (n *Node) edge() (role, error) {
 	c := n.config.Edge
-	names, err := n.stub(c.Resolvers, c.Hosts, c.HostsFile)
+	names, err := n.stub(c.Resolvers, c.Peers, c.Hosts, c.HostsFile)
 	if err != nil {
 		return role{}, err
 	}
@@ -34,7 +38,7 @@ func (n *Node) edge() (role, error) {
 		Name:       c.Name,
 		Sites:      c.Sites,
 		Store:      store.NewMemory(c.Memory),
-		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots},
+		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots, Sessions: tls.NewLRUClientSessionCache(originSessions)},
 		Station:    n.station("edge " + c.Name),
 		TrustTrace: n.config.Trust,
 	})
@@ -62,7 +66,7 @@ func serverTLS(certificates []Certificate) (*tls.Config, error) {
 	}
 	var all []tls.Certificate
 	for _, c := range certificates {
-		one, err := cert.FromPEM(cert.Text{Name: c.CertFile, PEM: c.Cert}, cert.Text{Name: c.KeyFile, PEM: c.Key})
+		one, err := c.load()
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +77,11 @@ func serverTLS(certificates []Certificate) (*tls.Config, error) {
 		return nil, err
 	}
 	return set.Config(), nil
+}
+
+// load reads the chain and its key.
+func (c *Certificate) load() (tls.Certificate, error) {
+	return cert.FromPEM(cert.Text{Name: c.CertFile, PEM: c.Cert}, cert.Text{Name: c.KeyFile, PEM: c.Key})
 }
 
 // originRoots are the system's authorities and those of the configuration;

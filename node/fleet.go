@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"waypost/cdn"
@@ -38,6 +39,9 @@ func (r configReader) fleet(s *section) (*cdn.Fleet, Health) {
 		v.duration("timeout", "How long a connection may take. 2s where nothing is said.", &h.Timeout)
 		v.number("failures", "Failures in a row before the edge is taken out. 3 where nothing is said.", &h.Failures)
 		v.number("port", "TCP port to connect to. 443 where nothing is said.", &port)
+		if h.Failures == 0 {
+			v.fail("failures", "0 would take every edge out: 1 or more is wanted")
+		}
 		if port > 65535 {
 			v.fail("port", "%d is no port", port)
 		} else if port > 0 {
@@ -63,6 +67,9 @@ func (r configReader) pop(s *section, f *cdn.Fleet) cdn.POP {
 		v.need("name", "name the edge")
 		readList(v, "addresses", "IP address", "Its IP addresses, given to clients.", &e.Addrs, parseIP)
 		v.need("addresses", "an edge is answered with its addresses")
+		if e.Name != "" && hasEdge(f, p, e.Name) {
+			v.fail("name", "there is an edge %q already", e.Name)
+		}
 		v.number("weight", "Its share of the place's clients; 0 takes it out of service. 100 where nothing is said.", &e.Weight)
 		v.done()
 		p.Edges = append(p.Edges, e)
@@ -70,6 +77,17 @@ func (r configReader) pop(s *section, f *cdn.Fleet) cdn.POP {
 	s.need("edges", "name the edges in this place")
 	s.done()
 	return p
+}
+
+// hasEdge reports whether the fleet, or the place being read, has an edge of
+// that name.
+func hasEdge(f *cdn.Fleet, reading cdn.POP, name string) bool {
+	for _, p := range append(slices.Clone(f.POPs), reading) {
+		if slices.ContainsFunc(p.Edges, func(e cdn.Edge) bool { return e.Name == name }) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasRegion(f *cdn.Fleet, name string) bool {

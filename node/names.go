@@ -57,7 +57,7 @@ func (n *Node) resolver() (role, error) {
 
 // stub makes the resolver with which an edge finds its origins: the given
 // servers, or the system's.
-func (n *Node) stub(servers []netip.AddrPort, hosts, hostsFile string) (*resolver.Resolver, error) {
+func (n *Node) stub(servers []netip.AddrPort, peers []netip.Prefix, hosts, hostsFile string) (*resolver.Resolver, error) {
 	if len(servers) == 0 {
 		system, err := resolver.SystemServers(systemResolver)
 		if err != nil {
@@ -66,7 +66,7 @@ func (n *Node) stub(servers []netip.AddrPort, hosts, hostsFile string) (*resolve
 		servers = system.Servers
 	}
 	config := resolver.Config{
-		Network: n.network, TracePeers: n.config.Trust,
+		Network: n.network, TracePeers: peers,
 		Forward: []resolver.Forward{{Zone: dns.Root, Servers: servers}},
 	}
 	if err := hostsInto(&config, hosts, hostsFile); err != nil {

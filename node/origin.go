@@ -15,7 +15,7 @@ func (n *Node) origin() (role, error) {
 	c := n.config.Origin
 	station := n.station(c.Name)
 	if c.Root == "" && n.options.Content == nil {
-		return role{}, errors.New("origin.root: is missing: name the directory to serve")
+		return role{}, Problems{c.rootless}
 	}
 	if c.Root == "" {
 		content, err := n.options.Content(station, n.config.Trust)

@@ -1,7 +1,8 @@
 package node
 
 import (
-	"net/netip"
+	"errors"
+	"fmt"
 	"strings"
 
 	"waypost/dns"
@@ -37,15 +38,8 @@ func (r configReader) resolver(s *section) *Resolver {
 	s.text("name", "The station's name in records.", &v.Name)
 	s.addrs("listen", "Addresses to listen on, UDP and TCP; port 53 where none is given.", 53, &v.Listen)
 	s.need("listen", "name the address to answer on")
-	var allow, peers []netip.Prefix
-	s.prefixes("allow", "Subnets that may ask for recursion; others are refused. Loopback where nothing is said.", &allow)
-	if allow != nil {
-		v.Allow = allow
-	}
-	s.prefixes("peers", "Our own name servers: they are told the trace and the client's subnet. Loopback where nothing is said.", &peers)
-	if peers != nil {
-		v.Peers = peers
-	}
+	s.prefixes("allow", "Subnets that may ask for recursion; others are refused. Loopback where nothing is said.", &v.Allow)
+	s.prefixes("peers", "Our own name servers: they are told the trace and the client's subnet. Loopback where nothing is said.", &v.Peers)
 	s.text("hosts", "A hosts file, asked before everything else.", &v.HostsFile)
 	if text, ok := r.file(s, "hosts", v.HostsFile); ok {
 		v.Hosts = string(text)
@@ -101,8 +95,8 @@ func (r configReader) zones(s *section, doc string) []*dns.Zone {
 }
 
 func (r configReader) edge(s *section) *Edge {
-	e := &Edge{Name: "edge", Memory: 256 << 20}
-	s.text("name", "The edge's name in records and in Cache-Status.", &e.Name)
+	e := &Edge{Name: "edge", Memory: 256 << 20, Peers: loopback()}
+	read(s, "name", "name", "The edge's name in records and in Cache-Status: letters, digits, dots, dashes, underscores.", &e.Name, parseEdgeName)
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &e.HTTP)
 	s.addrs("https", "Addresses for HTTPS: TLS with HTTP/2 and HTTP/1.1.", 0, &e.HTTPS)
 	if r.keys == nil && len(e.HTTP)+len(e.HTTPS) == 0 && !s.has("http") && !s.has("https") {
@@ -118,15 +112,20 @@ func (r configReader) edge(s *section) *Edge {
 		var ok1, ok2 bool
 		c.Cert, ok1 = r.file(v, "cert", c.CertFile)
 		c.Key, ok2 = r.file(v, "key", c.KeyFile)
-		if ok1 && ok2 {
-			e.Certificates = append(e.Certificates, c)
+		if !ok1 || !ok2 {
+			return
 		}
+		if _, err := c.load(); err != nil {
+			v.fail("cert", "%v", err)
+		}
+		e.Certificates = append(e.Certificates, c)
 	})
 	if len(e.HTTPS) > 0 && !s.has("certificates") {
 		s.fail("https", "HTTPS needs certificates: list cert and key files under edge.certificates")
 	}
 	s.size("memory", "Bytes of cache in memory. 256MiB where nothing is said.", &e.Memory)
 	s.addrs("resolvers", "Name servers asked for the origins' addresses; the system's where nothing is said.", 53, &e.Resolvers)
+	s.prefixes("peers", "Those of them that are our own: they are told the trace. Loopback where nothing is said.", &e.Peers)
 	s.text("hosts", "A hosts file asked before them.", &e.HostsFile)
 	if text, ok := r.file(s, "hosts", e.HostsFile); ok {
 		e.Hosts = string(text)
@@ -146,6 +145,9 @@ func (r configReader) origin(s *section) *Origin {
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &o.HTTP)
 	s.need("http", "name the address to listen on")
 	s.text("root", "Directory of static files.", &o.Root)
+	if !s.has("root") {
+		o.rootless = s.r.problem(s.at, s.join("root"), "is missing: name the directory to serve")
+	}
 	if o.Root != "" {
 		o.Root = relativeTo(r.reader.file, o.Root)
 	}
@@ -166,4 +168,16 @@ func (r configReader) file(s *section, key, name string) (text []byte, ok bool) 
 		return nil, false
 	}
 	return text, true
+}
+
+func parseEdgeName(t string) (string, error) {
+	for _, c := range t {
+		if !strings.ContainsRune(".-_", c) && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return "", fmt.Errorf("%q may not stand in an edge's name; letters, digits, dots, dashes and underscores may", c)
+		}
+	}
+	if t == "" {
+		return "", errors.New("an edge needs a name")
+	}
+	return t, nil
 }

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"waypost/cdn"
@@ -16,6 +18,9 @@ func (r configReader) sites(s *section) []cdn.Site {
 		site := cdn.Site{Policy: cdn.DefaultPolicy()}
 		v.text("name", "The site's name, for people and for the cache key.", &site.Name)
 		v.need("name", "name the site")
+		if slices.ContainsFunc(sites, func(s cdn.Site) bool { return s.Name == site.Name && s.Name != "" }) {
+			v.fail("name", "there is a site %q already", site.Name)
+		}
 		v.texts("hosts", "Host names that it answers to; *.example.net is every name below.", &site.Hosts)
 		v.need("hosts", "name the hosts that the site answers to")
 		for i, h := range site.Hosts {
@@ -76,8 +81,13 @@ func parseOriginURL(t string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s := u.Scheme(); s != "http" && s != "https" {
-		return "", fmt.Errorf("an origin is reached by http or https")
+	switch s := u.Scheme(); {
+	case s != "http" && s != "https":
+		return "", errors.New("an origin is reached by http or https")
+	case u.Username() != "" || u.Password() != "":
+		return "", errors.New("an origin's URL holds no user and no password")
+	case strings.ContainsAny(t, "?#"):
+		return "", errors.New("an origin's URL holds no query and no fragment: they are the request's")
 	}
 	return strings.TrimSuffix(t, "/"), nil
 }

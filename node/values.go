@@ -60,10 +60,18 @@ func read[T any](s *section, key, kind, doc string, v *T, parse func(string) (T,
 	*v, _ = value(s, n, s.join(key), kind, parse)
 }
 
-// readList parses a list of texts.
+// readList parses a list of texts; absent keys leave *v alone.
 func readList[T any](s *section, key, kind, doc string, v *[]T, parse func(string) (T, error)) {
 	n := s.find(key, "list of "+kind, doc)
-	for i, item := range s.list(key, n) {
+	if n == nil {
+		return
+	}
+	items := s.list(key, n)
+	if _, ok := n.(*ast.SequenceNode); ok && len(items) == 0 {
+		s.fail(key, "the list is empty: name at least one, or leave the key out")
+	}
+	*v = nil // what is written replaces the default
+	for i, item := range items {
 		if x, ok := value(s, item, fmt.Sprintf("%s[%d]", s.join(key), i), kind, parse); ok {
 			*v = append(*v, x)
 		}
@@ -129,8 +137,8 @@ func parseFlag(t string) (bool, error) {
 
 func parseDuration(t string) (time.Duration, error) {
 	d, err := time.ParseDuration(t)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("write a duration such as 500ms, 20s or 5m")
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("write a duration above zero such as 500ms, 20s or 5m")
 	}
 	return d, nil
 }
@@ -145,12 +153,12 @@ func parseSize(t string) (int64, error) {
 			continue
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
-		if err != nil || n < 0 || n > 1<<62>>u.shift {
+		if err != nil || n <= 0 || n > 1<<62>>u.shift {
 			break
 		}
 		return n << u.shift, nil
 	}
-	return 0, fmt.Errorf("write a size such as 512KiB, 64MiB or 2GiB")
+	return 0, fmt.Errorf("write a size above zero such as 512KiB, 64MiB or 2GiB")
 }
 
 func parsePrefix(t string) (netip.Prefix, error) {

@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/token"
-
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // This file reads YAML into sections and lists and collects what is wrong with
@@ -34,11 +33,16 @@ type keyDoc struct {
 }
 
 func (r *reader) fail(at *token.Token, key, format string, args ...any) {
-	p := Problem{File: r.file, Line: 1, Col: 1, Key: key, What: fmt.Sprintf(format, args...)}
+	r.problems = append(r.problems, r.problem(at, key, fmt.Sprintf(format, args...)))
+}
+
+// problem gives what is wrong its place.
+func (r *reader) problem(at *token.Token, key, what string) Problem {
+	p := Problem{File: r.file, Line: 1, Col: 1, Key: key, What: what}
 	if at != nil && at.Position != nil {
 		p.Line, p.Col = at.Position.Line, at.Position.Column
 	}
-	r.problems = append(r.problems, p)
+	return p
 }
 
 // document parses text and returns its top section.

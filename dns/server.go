@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	mdns "github.com/miekg/dns"
 
 	"waypost/link"
 )
@@ -83,6 +86,10 @@ type Server struct {
 	Addr    netip.AddrPort // port 0 picks a free one
 	Handler Handler
 	Limits  Limits
+	// Panicked is told when Handler panics, on the goroutine that asked it;
+	// the query gets SERVFAIL and the server goes on. When nil, the panic ends
+	// the process; so does one in a goroutine that Handler has started.
+	Panicked func(value any, stack []byte)
 
 	bind     sync.Mutex
 	udp      link.PacketConn
@@ -99,10 +106,11 @@ type Counters struct {
 	Overload  uint64 // answered SERVFAIL because too many were waiting
 	Dropped   uint64 // left without an answer
 	Refused   uint64 // TCP connections closed because there were too many
+	Panicked  uint64 // answered SERVFAIL because the handler panicked
 }
 
 type counters struct {
-	udp, tcp, quick, slow, malformed, overload, dropped, refused atomic.Uint64
+	udp, tcp, quick, slow, malformed, overload, dropped, refused, panicked atomic.Uint64
 }
 
 // Counters returns what has been seen so far.
@@ -111,6 +119,7 @@ func (s *Server) Counters() Counters {
 	return Counters{
 		UDP: c.udp.Load(), TCP: c.tcp.Load(), Quick: c.quick.Load(), Slow: c.slow.Load(),
 		Malformed: c.malformed.Load(), Overload: c.overload.Load(), Dropped: c.dropped.Load(), Refused: c.refused.Load(),
+		Panicked: c.panicked.Load(),
 	}
 }
 
@@ -267,6 +276,12 @@ func (v *serving) first(dst []byte, q *Query, packet []byte) (response []byte, o
 	if v.quick == nil {
 		return nil, false
 	}
+	return v.now(dst, q)
+}
+
+// now asks AnswerNow.
+func (v *serving) now(dst []byte, q *Query) (response []byte, ok bool) {
+	defer v.guard(dst, q, &response, &ok)
 	response, ok = v.quick.AnswerNow(dst, q)
 	if !ok {
 		return nil, false
@@ -276,9 +291,25 @@ func (v *serving) first(dst []byte, q *Query, packet []byte) (response []byte, o
 }
 
 // slow asks ServeDNS within its time.
-func (v *serving) slow(dst []byte, q *Query) []byte {
+func (v *serving) slow(dst []byte, q *Query) (response []byte) {
+	var answered bool // it is in any case
+	defer v.guard(dst, q, &response, &answered)
 	v.counters.slow.Add(1)
 	ctx, cancel := context.WithTimeout(v.work, v.limits.Answer)
 	defer cancel()
 	return truncate(v.Handler.ServeDNS(ctx, dst, q), q.MaxSize())
+}
+
+// guard is deferred by whoever asks the handler: after a panic the response
+// is SERVFAIL, which sends the client to the next server, and ok is true. It
+// covers what the handler does on this goroutine, not on its own ones.
+func (v *serving) guard(dst []byte, q *Query, response *[]byte, ok *bool) {
+	if v.Panicked == nil {
+		return
+	}
+	if value := recover(); value != nil {
+		v.counters.panicked.Add(1)
+		v.Panicked(value, debug.Stack())
+		*response, *ok = AppendError(dst, q, mdns.RcodeServerFailure, nil), true
+	}
 }

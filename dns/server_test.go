@@ -274,6 +274,75 @@ func TestServerTCPOverload(t *testing.T) {
 	})
 }
 
+// grenade panics: at once for names below "quick", slowly for those below
+// "slow". Names below "huge" are parrot's.
+type grenade struct{ parrot }
+
+func (grenade) AnswerNow(dst []byte, q *Query) ([]byte, bool) {
+	if under(q.Name, quickName) {
+		_ = append(dst, "half an answer"...)
+		panic("now")
+	}
+	return nil, false
+}
+
+func (g grenade) ServeDNS(ctx context.Context, dst []byte, q *Query) []byte {
+	if Name(q.Name).Under(hugeName) {
+		return g.parrot.ServeDNS(ctx, dst, q)
+	}
+	_ = append(dst, "half an answer"...)
+	panic(fmt.Errorf("later"))
+}
+
+// TestServerPanicked: a panic costs its query, and neither the server nor the
+// other queries of its connection.
+func TestServerPanicked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, told := newWire(), make(chan string, 10)
+		s := &Server{
+			Handler: grenade{},
+			// One reader and one place to wait: were either lost, the next
+			// query would show it.
+			Limits: Limits{Readers: 1, Waiting: 1, Pipeline: 1},
+			Panicked: func(value any, stack []byte) {
+				told <- fmt.Sprint(value, " ", strings.Contains(string(stack), "grenade"))
+			},
+		}
+		serve(t, w, s)
+		client, _ := w.host("192.0.2.9").ListenPacket(t.Context(), netip.AddrPort{})
+		defer client.Close()
+		buf := make([]byte, 512)
+		for _, name := range []string{"a.quick.", "a.slow.", "b.quick.", "b.slow."} {
+			client.WriteToUDPAddrPort(query(t, name), serverAddr)
+			client.SetReadDeadline(time.Now().Add(time.Second))
+			n, _, err := client.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if m := unpack(t, buf[:n]); m.Rcode != mdns.RcodeServerFailure || m.Question[0].Name != name {
+				t.Errorf("%s: got %v", name, m)
+			}
+			synctest.Wait()
+		}
+		c, answers := dial(t, w, "192.0.2.9")
+		for _, name := range []string{"c.quick.", "c.slow.", "d.slow.", "a.huge."} {
+			c.Write(frame(query(t, name)))
+			synctest.Wait()
+		}
+		const want = "c.quick. SERVFAIL 0s; c.slow. SERVFAIL 0s; d.slow. SERVFAIL 0s; a.huge. NOERROR 0s; EOF 10s"
+		if got := all(answers); got != want {
+			t.Errorf("over TCP:\n got %s\nwant %s", got, want)
+		}
+		close(told)
+		if got := all(told); got != "now true; later true; now true; later true; now true; later true; later true" {
+			t.Errorf("Panicked was told %s", got)
+		}
+		if c := s.Counters(); c.Panicked != 7 || c.Quick != 0 || c.Slow != 5 || c.Dropped != 0 || c.Overload != 0 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
 func TestServerSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
@@ -428,7 +497,7 @@ func TestServerOnLoopback(t *testing.T) {
 // pingPong starts a server on real sockets and returns one quick answer over
 // UDP, there and back, with a client that does not allocate.
 func pingPong(tb testing.TB) func() {
-	s := &Server{Network: link.OS{}, Addr: netip.MustParseAddrPort("127.0.0.1:0"), Handler: parrot{}}
+	s := &Server{Network: link.OS{}, Addr: netip.MustParseAddrPort("127.0.0.1:0"), Handler: parrot{}, Panicked: func(any, []byte) {}}
 	addr, err := s.Listen(tb.Context())
 	if err != nil {
 		tb.Fatal(err)

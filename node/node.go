@@ -175,6 +175,11 @@ func (n *Node) closeRoles() error {
 func (n *Node) listenDNS(ctx context.Context, role string, at []netip.AddrPort, h dns.Handler) (serve []func(context.Context) error, err error) {
 	for _, addr := range at {
 		s := &dns.Server{Network: n.network, Addr: addr, Handler: h}
+		if n.options.Log.Enabled(ctx, slog.LevelError) { // else nobody would hear of it
+			s.Panicked = func(value any, stack []byte) {
+				n.options.Log.Error("a handler panicked; its query is answered SERVFAIL", "role", role, "value", value, "stack", string(stack))
+			}
+		}
 		bound, err := s.Listen(ctx)
 		if err != nil {
 			return serve, err

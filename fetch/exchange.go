@@ -68,11 +68,12 @@ func (x *exchange) mayRetry(err error) bool {
 	if errors.Is(err, wire.ErrUnprocessed) {
 		return true
 	}
-	return errors.Is(err, wire.ErrRetry) && x.trip.Reused && idempotent(x.request.Method)
+	return errors.Is(err, wire.ErrRetry) && x.trip.Reused && Idempotent(x.request.Method)
 }
 
-// idempotent methods are those of RFC 9110 §9.2.2.
-func idempotent(method string) bool {
+// Idempotent reports whether method is one of those that RFC 9110 §9.2.2
+// defines as idempotent: sent twice, it means the same as sent once.
+func Idempotent(method string) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
 		return true
@@ -124,13 +125,7 @@ func (x *exchange) attempt() (*Response, error) {
 func (x *exchange) acquire() (*conn, error) {
 	pool, g := x.client.pool(), x.granted
 	if x.waiting != nil {
-		select {
-		case g = <-x.waiting.granted:
-		case <-x.ctx.Done():
-			pool.leave(x.to, x.waiting)
-			g.err = x.explain(fault.New(fault.ConnectionLimitReached,
-				"wait for a connection to "+x.to.hostPort(), context.Cause(x.ctx)))
-		}
+		g = x.wait()
 		x.trip.Queued += time.Since(x.asked)
 	}
 	if g.err != nil || g.conn != nil {
@@ -152,6 +147,33 @@ func (x *exchange) acquire() (*conn, error) {
 		return nil, errClosed
 	}
 	return c, nil
+}
+
+// wait stands in the queue until it is this request's turn, or too late.
+func (x *exchange) wait() grant {
+	pool, w := x.client.pool(), x.waiting
+	setting := x.client.Timeouts.withDefaults().Queue
+	var late <-chan time.Time // nil where there is no limit
+	if setting >= 0 {
+		late = time.After(time.Until(x.asked.Add(setting)))
+	}
+	var why error
+	for why == nil {
+		select {
+		case g := <-w.granted:
+			return g
+		case <-x.ctx.Done():
+			pool.leave(x.to, w)
+			why = context.Cause(x.ctx)
+		case <-late:
+			if pool.expel(x.to, w) {
+				why = &Timeout{TimerQueue, setting}
+			} else {
+				late = time.After(setting)
+			}
+		}
+	}
+	return grant{err: x.explain(fault.New(fault.ConnectionLimitReached, "wait for a connection to "+x.to.hostPort(), why))}
 }
 
 // explain says what was attempted and names the fault. When the

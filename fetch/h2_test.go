@@ -120,11 +120,12 @@ func TestFallback(t *testing.T) {
 }
 
 // TestSharedFailure lets twenty requests wait for one handshake, which
-// fails: all learn it at once, nobody tries again.
+// fails: all learn it at once, nobody tries again. The timer of the queue has
+// no say in it: it is no limit that they wait for.
 func TestSharedFailure(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.client.HTTP2 = true
-		w.client.Timeouts.Connect = 3 * time.Second
+		w.client.Timeouts.Connect, w.client.Timeouts.Queue = 3*time.Second, time.Second
 		w.net.Hole[shopAddr] = true
 		start := time.Now()
 		var wg sync.WaitGroup

@@ -120,6 +120,75 @@ func TestQueueLeft(t *testing.T) {
 	})
 }
 
+// TestQueueTimeout stands behind a request that hangs. Who waits for too long
+// hears of it to the moment, and leaves the others' turns as they were.
+func TestQueueTimeout(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.client.PerHost = 1
+		w.client.Timeouts = Timeouts{Queue: 2 * time.Second, FirstByte: 3 * time.Second}
+		w.serve(shopAddr, 80, &wire.Server{Handler: wire.HandlerFunc(func(x wire.Exchange) {
+			if x.Request().Path == "/hangs" {
+				<-x.Context().Done()
+				return
+			}
+			x.Respond(200, nil, 0)
+		})})
+		var wg sync.WaitGroup
+		start := func(path string, check func(*Response, error)) {
+			p := w.client.Start(w.ctx(), mustURL(t, "http://www.shop.test"+path), &wire.Request{}, DefaultUrgency)
+			wg.Go(func() { check(p.Response()) })
+		}
+		start("/hangs", func(_ *Response, err error) {
+			if fault.Of(err) != fault.HTTPResponseTimeout {
+				t.Errorf("the first: %v", err)
+			}
+		})
+		time.Sleep(500 * ms)
+		start("/late", func(_ *Response, err error) {
+			var timeout *Timeout
+			if !errors.As(err, &timeout) || *timeout != (Timeout{TimerQueue, 2 * time.Second}) || fault.Of(err) != fault.ConnectionLimitReached {
+				t.Errorf("the second: %v (%s)", err, fault.Of(err))
+			}
+			want := "GET http://www.shop.test/late: wait for a connection to www.shop.test:80: queue timeout after 2s"
+			var failed *Error
+			if !errors.As(err, &failed) || failed.Error() != want || failed.Queued != 2*time.Second || !failed.Sent.IsZero() {
+				t.Errorf("the second: %+v\nwant %s", failed, want)
+			}
+		})
+		time.Sleep(time.Second)
+		start("/in-time", func(r *Response, err error) {
+			if err != nil {
+				t.Errorf("the third: %v", err)
+				return
+			}
+			r.Body.Close()
+			// Connect 20 ms and first byte 3 s of the first, less the 1.5 s before this one.
+			if r.Queued != 1520*ms {
+				t.Errorf("the third queued for %v", r.Queued)
+			}
+		})
+		wg.Wait()
+	})
+}
+
+// TestQueueUnlimited waits as long as it takes.
+func TestQueueUnlimited(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.client.PerHost = 1
+		w.client.Timeouts = Timeouts{Queue: -1, FirstByte: -1}
+		w.serve(shopAddr, 80, &wire.Server{Handler: answer("x", time.Hour)})
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if _, _, err := w.get("http://www.shop.test/"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 // TestQueueFull finds the queue's limit.
 func TestQueueFull(t *testing.T) {
 	inWorld(t, func(w *world) {

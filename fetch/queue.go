@@ -39,6 +39,25 @@ func (h *host) refuse(err error) {
 	h.queue = nil
 }
 
+// expel takes a request out of the queue whose time there is over, and reports
+// whether it did: not one that has its grant already, nor one that waits for
+// another's handshake. No limit keeps that one waiting; the dial has timers of
+// its own, and all in the queue learn what becomes of it.
+func (p *pool) expel(to target, w *waiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[to]
+	if h == nil || !h.h1 && h.h2 == nil {
+		return false
+	}
+	i := slices.Index(h.queue, w)
+	if i < 0 {
+		return false
+	}
+	h.queue = slices.Delete(h.queue, i, i+1)
+	return true
+}
+
 // leave takes a request out of the queue that waits no longer, and gives back
 // what it was granted meanwhile.
 func (p *pool) leave(to target, w *waiter) {

@@ -11,6 +11,7 @@ import (
 // Timeouts bound each phase of a fetch. Zero means the default, a negative
 // value no limit.
 type Timeouts struct {
+	Queue     time.Duration // until a connection to the host is free, or may be opened
 	DNS       time.Duration // the name's addresses
 	Connect   time.Duration // all attempts of one connection
 	TLS       time.Duration // the handshake
@@ -21,6 +22,11 @@ type Timeouts struct {
 
 // The defaults of Timeouts.
 const (
+	// DefaultQueueTimeout is what one request ahead can take without a byte
+	// moving, all the other defaults together: who waits longer stands behind
+	// more than one that hangs.
+	DefaultQueueTimeout = DefaultDNSTimeout + DefaultConnectTimeout + DefaultTLSTimeout +
+		DefaultFirstByteTimeout + DefaultBodyIdleTimeout
 	// DefaultDNSTimeout leaves a stub resolver two tries of 5 s (resolv.conf(5)).
 	DefaultDNSTimeout = 10 * time.Second
 	// DefaultConnectTimeout sees a SYN sent four times (RFC 6298: at 0, 1, 3 and 7 s).
@@ -43,6 +49,7 @@ func (t Timeouts) withDefaults() Timeouts {
 			*d = def
 		}
 	}
+	set(&t.Queue, DefaultQueueTimeout)
 	set(&t.DNS, DefaultDNSTimeout)
 	set(&t.Connect, DefaultConnectTimeout)
 	set(&t.TLS, DefaultTLSTimeout)
@@ -57,6 +64,7 @@ type Timer string
 
 // The timers, by the phase that each bounds.
 const (
+	TimerQueue     Timer = "queue"
 	TimerDNS       Timer = "dns"
 	TimerConnect   Timer = "connect"
 	TimerTLS       Timer = "tls"
@@ -67,6 +75,8 @@ const (
 // Fault is the RFC 9209 §2.3 name of what the timer found.
 func (t Timer) Fault() fault.Kind {
 	switch t {
+	case TimerQueue:
+		return fault.ConnectionLimitReached
 	case TimerDNS:
 		return fault.DNSTimeout
 	case TimerConnect, TimerTLS:

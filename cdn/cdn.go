@@ -79,7 +79,7 @@ type Origin struct {
 type Policy struct {
 	MaxBody int64 // largest request body taken, in bytes; more gets 413
 	// Deadlines on the way back to the origin, one per phase.
-	ConnectTimeout   time.Duration
+	ConnectTimeout   time.Duration // for each of: a free connection, TCP, TLS
 	FirstByteTimeout time.Duration // from the request sent to the response head
 	IdleTimeout      time.Duration // between two reads of a body
 	// DefaultTTL is a freshness lifetime for responses that state none and

@@ -75,6 +75,8 @@ func (r *request) blame() problem {
 // timerText names a timer that fired and its setting.
 func timerText(t *fetch.Timeout) string {
 	switch t.Timer {
+	case fetch.TimerQueue:
+		return "no connection to the origin was free within " + t.Setting.String()
 	case fetch.TimerDNS:
 		return "the name of the origin was not resolved within " + t.Setting.String()
 	case fetch.TimerConnect:

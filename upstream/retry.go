@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"waypost/fetch"
 	"waypost/http/wire"
 )
 
@@ -21,17 +22,7 @@ func mayTryAnother(req *wire.Request, body *watched, report *Report) bool {
 	if report.Trip.Sent.IsZero() || errors.Is(report.Err, wire.ErrUnprocessed) {
 		return true
 	}
-	return idempotent(req.Method)
-}
-
-// idempotent is RFC 9110 §9.2.2, without CONNECT and TRACE, which no edge
-// forwards.
-func idempotent(method string) bool {
-	switch method {
-	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
-		return true
-	}
-	return false
+	return fetch.Idempotent(req.Method)
 }
 
 // watched is a request body of which one can tell whether it was begun, and

@@ -31,7 +31,7 @@ const (
 	// failed, the client's patience is the scarcer good.
 	maxTries = 3
 	// maxConns bounds the HTTP/1.1 connections to one server. Requests
-	// beyond it wait; an origin seldom has more workers than that.
+	// beyond it wait, as long as for a connection to open; an origin seldom has more workers than that.
 	maxConns = 512
 	// dnsTimeout is one try of a stub resolver (resolv.conf(5)).
 	dnsTimeout = 5 * time.Second
@@ -67,7 +67,9 @@ func New(origin cdn.Origin, policy cdn.Policy, template *fetch.Client) (*Upstrea
 		Sessions: template.Sessions, HTTP2: template.HTTP2,
 		PerHost: maxConns, ConnectTo: template.ConnectTo, Limits: template.Limits,
 		Timeouts: fetch.Timeouts{
-			DNS: dnsTimeout, Connect: policy.ConnectTimeout, TLS: policy.ConnectTimeout,
+			// A connection that is free in time is as good as one that is opened in time.
+			Queue: policy.ConnectTimeout,
+			DNS:   dnsTimeout, Connect: policy.ConnectTimeout, TLS: policy.ConnectTimeout,
 			FirstByte: policy.FirstByteTimeout,
 			BodyIdle:  -1, // stream.go has that timer: event streams have one of their own
 			Idle:      template.Timeouts.Idle,

@@ -271,6 +271,49 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// TestQueue: when all the connections to a server hang, a request waits for
+// one as long as for a connection to open, and goes on to the next server.
+func TestQueue(t *testing.T) {
+	policy := cdn.Policy{ConnectTimeout: 3 * time.Second, FirstByteTimeout: 15 * time.Second}
+	for _, tt := range []struct {
+		name string
+		urls []string
+		want string // "" is a failure
+	}{
+		{"one server", []string{"http://192.0.2.1"}, ""},
+		{"two servers", []string{"http://192.0.2.1", "http://192.0.2.2"}, "second"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inNet(t, func(s *servers) {
+				s.listen(1, func(x wire.Exchange) { <-x.Context().Done() })
+				s.listen(2, saying("second"))
+				u := s.upstream(policy, tt.urls...)
+				defer u.Close()
+				var hung sync.WaitGroup
+				ctx, cancel := context.WithCancel(s.ctx)
+				for range maxConns {
+					hung.Go(func() { u.Do(ctx, get("/hangs")) })
+				}
+				synctest.Wait()
+				began := time.Now()
+				body, report, err := ask(u, get("/late"))
+				if got := time.Since(began); got != 3*time.Second {
+					t.Errorf("after %v, want 3s", got)
+				}
+				f := report.Fact()
+				switch {
+				case tt.want != "" && (body != tt.want || err != nil || f.Timer != ""):
+					t.Errorf("got %q, %v; report %+v", body, err, f)
+				case tt.want == "" && (fault.Of(err) != fault.ConnectionLimitReached || f.Fault != "connection_limit_reached" || f.Timer != "queue 3s"):
+					t.Errorf("error %v; report %+v", err, f)
+				}
+				cancel()
+				hung.Wait()
+			})
+		})
+	}
+}
+
 // TestRepeats: what may be sent to a second server, and what may not.
 func TestRepeats(t *testing.T) {
 	drops := func(x wire.Exchange) { x.Abort() }

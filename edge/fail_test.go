@@ -2,7 +2,10 @@ package edge
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,6 +14,7 @@ import (
 	"waypost/cdn"
 	"waypost/http/field"
 	"waypost/http/wire"
+	"waypost/trace"
 
 	"github.com/dunglas/httpsfv"
 )
@@ -71,6 +75,43 @@ func reasonOf(status int) string {
 		return "504 Gateway Timeout"
 	}
 	return "502 Bad Gateway"
+}
+
+// TestOriginHangs: behind an origin that has taken all the connections it may
+// have and answers none, the client hears in time that there are too many.
+func TestOriginHangs(t *testing.T) {
+	const connections = 512 // package upstream's limit
+	inWorld(t, silent, func(w *world) {
+		var hung sync.WaitGroup
+		for i := range connections {
+			hung.Go(func() { w.send(&wire.Request{Path: fmt.Sprintf("/hangs/%d", i)}) })
+		}
+		synctest.Wait()
+		parent, id := sampled(1)
+		began := time.Now()
+		g := w.send(&wire.Request{Path: "/late"}, "Accept", "text/html", "Traceparent", parent)
+		took := time.Since(began)
+		if g.status != 503 || took != 3*time.Second {
+			t.Errorf("%d after %v, want 503 after 3s", g.status, took)
+		}
+		if status := g.fields.Join("Proxy-Status"); !strings.Contains(status, "error=connection_limit_reached") {
+			t.Errorf("Proxy-Status %q", status)
+		}
+		if want := "no connection to the origin was free within 3s"; !strings.Contains(g.body, want) {
+			t.Errorf("the page does not say %q:\n%s", want, g.body)
+		}
+		synctest.Wait()
+		var timers []string
+		for _, e := range w.events(id) {
+			if f, ok := e.Fact.(trace.OriginFetch); ok {
+				timers = append(timers, f.Timer)
+			}
+		}
+		if !slices.Equal(timers, []string{"queue 3s"}) {
+			t.Errorf("origin.fetch named the timers %q, want queue 3s", timers)
+		}
+		hung.Wait()
+	}, trusting)
 }
 
 // TestBreaksOff: a body that stops short is not sent as if it were whole.
@@ -235,11 +276,38 @@ func TestMarks(t *testing.T) {
 	if m.has([]byte("a"), now) {
 		t.Error("a mark that was cleared is there")
 	}
-	for i := range 3 * maxMarks {
-		m.set([]byte{byte(i), byte(i >> 8), byte(i >> 16)}, now)
+}
+
+// TestMarksFlood: of a flood of keys the latest are remembered, and a key that
+// comes again and again drives nobody out.
+func TestMarksFlood(t *testing.T) {
+	var m marks
+	now := time.Unix(0, 0)
+	key := func(i int) []byte { return []byte{byte(i), byte(i >> 8), byte(i >> 16)} }
+	const flood = 3*maxMarks + 5
+	for i := range flood {
+		m.set(key(i), now)
+		if n := len(m.young) + len(m.old); n > maxMarks {
+			t.Fatalf("%d marks, want at most %d", n, maxMarks)
+		}
 	}
-	if len(m.until) > maxMarks {
-		t.Errorf("%d marks", len(m.until))
+	for range maxMarks {
+		m.set(key(flood-1), now)
+	}
+	for i := flood - maxMarks/2; i < flood; i++ {
+		if !m.has(key(i), now) {
+			t.Fatalf("mark %d of %d is gone", i, flood)
+		}
+	}
+	if m.has(key(0), now) {
+		t.Error("the first mark is still there")
+	}
+	m.set(key(flood-10), now.Add(time.Second)) // in both generations now
+	if !m.has(key(flood-10), now.Add(markFor)) {
+		t.Error("the older mark of a key counts")
+	}
+	if m.clear(key(flood - 10)); m.has(key(flood-10), now) {
+		t.Error("a mark that was cleared is there")
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	// fetched without making anyone wait for the answer. It may become
 	// sharable again; then one request finds out.
 	markFor = 30 * time.Second
-	// maxMarks bounds them: 16 bytes and the map's own for each.
+	// maxMarks bounds them: 32 bytes and the map's own for each.
 	maxMarks = 1 << 14
 )
 
@@ -23,46 +23,50 @@ const (
 // nothing but the wait: without the marks, a popular resource that cannot be
 // cached would be fetched twice as slowly as without a cache. A mark is a
 // hint: two keys with one hash cost a fetch.
+//
+// There are two generations. When the young one has its half of the marks, the
+// old one is dropped whole: nobody looks for marks that are over, with the
+// lock held, and a flood of keys costs only the older hints.
 type marks struct {
-	mu    sync.Mutex
-	seed  maphash.Seed
-	until map[uint64]time.Time
+	mu         sync.Mutex
+	seed       maphash.Seed
+	young, old map[uint64]time.Time // until when
 }
 
 func (m *marks) has(key []byte, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.until) == 0 {
+	if len(m.young)+len(m.old) == 0 {
 		return false
 	}
-	until, ok := m.until[maphash.Bytes(m.seed, key)]
+	h := maphash.Bytes(m.seed, key)
+	until, ok := m.young[h]
+	if !ok {
+		until, ok = m.old[h]
+	}
 	return ok && now.Before(until)
 }
 
 func (m *marks) set(key []byte, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.until == nil {
-		m.until, m.seed = make(map[uint64]time.Time), maphash.MakeSeed()
+	if m.young == nil {
+		m.young, m.seed = make(map[uint64]time.Time), maphash.MakeSeed()
 	}
-	if len(m.until) == maxMarks {
-		for k, until := range m.until {
-			if now.After(until) {
-				delete(m.until, k)
-			}
-		}
-		if len(m.until) == maxMarks {
-			clear(m.until) // all of them fresh: a flood of keys; hints may be lost
-		}
+	h := maphash.Bytes(m.seed, key)
+	if _, ok := m.young[h]; !ok && len(m.young) == maxMarks/2 {
+		m.young, m.old = make(map[uint64]time.Time), m.young
 	}
-	m.until[maphash.Bytes(m.seed, key)] = now.Add(markFor)
+	m.young[h] = now.Add(markFor)
 }
 
 func (m *marks) clear(key []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.until) > 0 {
-		delete(m.until, maphash.Bytes(m.seed, key))
+	if len(m.young)+len(m.old) > 0 {
+		h := maphash.Bytes(m.seed, key)
+		delete(m.young, h)
+		delete(m.old, h)
 	}
 }
 

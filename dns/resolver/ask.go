@@ -66,7 +66,7 @@ type try struct {
 // Error lists the servers, each with its last failure. Waiting times add up.
 func (e *unreachable) Error() string {
 	if len(e.tries) == 0 {
-		return fmt.Sprintf("no address of a server of %s could be found", e.zone)
+		return fmt.Sprintf("no address of a server of %s could be found", text(e.zone))
 	}
 	var parts []string
 	done := map[netip.AddrPort]bool{}

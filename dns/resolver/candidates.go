@@ -172,7 +172,7 @@ func (s *search) addresses(ctx context.Context, c *candidates, name dns.Name) ([
 	for _, t := range types {
 		q := question{name, t}
 		if slices.Contains(s.path, q) {
-			last = fmt.Errorf("the address of %s depends on itself", name)
+			last = fmt.Errorf("the address of %s depends on itself", text(name))
 			continue
 		}
 		f := s.r.cache.fact(name, t, netip.Prefix{}, time.Now())

@@ -113,7 +113,7 @@ func lessDecision(z *cut, ask dns.Name, less bool) *trace.Decision {
 	}
 	return &trace.Decision{
 		Verdict: "minimised",
-		Reason:  fmt.Sprintf("the servers of %s are only shown %s: they need not know the whole name", z.zone, ask),
+		Reason:  fmt.Sprintf("the servers of %s are only shown %s: they need not know the whole name", text(z.zone), text(ask)),
 		Clause:  "RFC 9156 §2.1",
 	}
 }

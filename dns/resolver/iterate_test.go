@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,9 +45,23 @@ func TestRoad(t *testing.T) {
 			"dns.answer www.shop.test.cdn.test A NOERROR from server 2 [answered]",
 			"dns.answer www.shop.test A NOERROR from iteration 3 [answered]",
 		})
-		for _, reason := range book.reasons() {
+		reasons := book.reasons()
+		for _, reason := range reasons {
 			if strings.Contains(reason, "once more") {
 				t.Errorf("every question was asked once, and the record says %q", reason)
+			}
+			if strings.Contains(reason+" ", "test. ") || strings.Contains(reason, "test.;") {
+				t.Errorf("a name with the final dot in %q", reason)
+			}
+		}
+		for _, want := range []string{
+			"the root does not know, but delegates test",
+			"the servers of test are only shown shop.test: they need not know the whole name",
+			"test does not know, but delegates cdn.test",
+			"the name is an alias; www.shop.test.cdn.test is asked for next, where its own servers are",
+		} {
+			if !slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(r, want) }) {
+				t.Errorf("nothing says %q in %q", want, reasons)
 			}
 		}
 		if got, want := time.Since(n.began), 70*time.Millisecond; got != want {

@@ -44,7 +44,7 @@ func TestNXNS(t *testing.T) {
 		n.servers[netip.MustParseAddr("192.0.2.66")].limit = 0
 		r := client(n, nil)
 		got := look(r, "attack.evil.test", mdns.TypeA)
-		if want := "resolve attack.evil.test: no address of a server of attack.evil.test. could be found"; got != want {
+		if want := "resolve attack.evil.test: no address of a server of attack.evil.test could be found"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 		victim := 0
@@ -83,7 +83,7 @@ func TestEndless(t *testing.T) {
 		{"servers in need of servers", "a.evil.test", func(q *mdns.Msg) *mdns.Msg {
 			count++
 			return &mdns.Msg{Ns: rrs(fmt.Sprintf("%s 60 IN NS ns.x%d.evil.test.", q.Question[0].Name, count))}
-		}, "no address of a server of a.evil.test. could be found", MaxQueries},
+		}, "no address of a server of a.evil.test could be found", MaxQueries},
 		{"many servers in need of many", "a.evil.test", func(q *mdns.Msg) *mdns.Msg {
 			m := new(mdns.Msg)
 			for range 10 {

@@ -23,7 +23,7 @@ func (s *search) noteReply(span *trace.Span, rep *reply, m *mdns.Msg, z *cut, na
 	d := &trace.Decision{}
 	if rep.cut != nil {
 		d.Verdict, d.Clause = "referred", "RFC 1034 §5.3.3"
-		why = append(why, fmt.Sprintf("%s does not know, but delegates %s", zoneText(z.zone), rep.cut.zone))
+		why = append(why, fmt.Sprintf("%s does not know, but delegates %s", zoneText(z.zone), text(rep.cut.zone)))
 		ref := trace.DNSReferral{
 			Name: text(name), Type: dns.TypeString(qtype), Server: rep.server.String(),
 			Zone: text(rep.cut.zone), TTL: int(rep.cut.ttl / time.Second),
@@ -34,7 +34,7 @@ func (s *search) noteReply(span *trace.Span, rep *reply, m *mdns.Msg, z *cut, na
 				ref.Glue = append(ref.Glue, text(n.name)+" "+a.Addr().String())
 			}
 			if len(n.spare) > 0 {
-				why = append(why, fmt.Sprintf("the address of %s is asked of its own zone", n.name))
+				why = append(why, fmt.Sprintf("the address of %s is asked of its own zone", text(n.name)))
 			}
 		}
 		d.Reason = because(why, rep.ignored)
@@ -78,7 +78,7 @@ func (s *search) verdict(rep *reply, z *cut) (verdict, reason string) {
 	last := rep.parts[len(rep.parts)-1].fact
 	switch {
 	case rep.target != "":
-		return "alias", fmt.Sprintf("the name is an alias; %s is asked for next, where its own servers are", rep.target)
+		return "alias", fmt.Sprintf("the name is an alias; %s is asked for next, where its own servers are", text(rep.target))
 	case last.rcode == mdns.RcodeNameError:
 		return "no-such-name", who
 	case len(last.records) == 0:
@@ -178,7 +178,7 @@ func zoneText(z dns.Name) string {
 	if z == dns.Root {
 		return "the root"
 	}
-	return z.String()
+	return text(z)
 }
 
 // because joins reasons and what was not believed.

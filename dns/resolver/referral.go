@@ -33,7 +33,7 @@ func (rd *reader) referral(m *mdns.Msg, rep *reply, zone dns.Name) error {
 		z.servers = append(z.servers, nameserver{name: name})
 	}
 	if len(z.servers) == 0 {
-		return &defect{why: fmt.Sprintf("a referral to %s without a server", zone)}
+		return &defect{why: fmt.Sprintf("a referral to %s without a server", text(zone))}
 	}
 	for _, rr := range m.Extra {
 		addr, ok := addrOf(rr)
@@ -44,9 +44,9 @@ func (rd *reader) referral(m *mdns.Msg, rep *reply, zone dns.Name) error {
 		i := slices.IndexFunc(z.servers, func(s nameserver) bool { return s.name == owner })
 		switch {
 		case owner == "" || i < 0 || !owner.Under(rd.zone):
-			rep.ignored = append(rep.ignored, fmt.Sprintf("the address of %s, which is not for %s to give", rr.Header().Name, rd.zone))
+			rep.ignored = append(rep.ignored, fmt.Sprintf("the address of %s, which is not for %s to give", written(rr.Header().Name), text(rd.zone)))
 		case !rd.usable(addr):
-			rep.ignored = append(rep.ignored, fmt.Sprintf("%s, which cannot be the address of a server of %s", addr, zone))
+			rep.ignored = append(rep.ignored, fmt.Sprintf("%s, which cannot be the address of a server of %s", addr, text(zone)))
 		case owner.Under(zone):
 			z.servers[i].addrs = appendAddr(z.servers[i].addrs, addr)
 		default:

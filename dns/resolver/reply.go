@@ -172,7 +172,7 @@ func (rd *reader) leftover(m *mdns.Msg, rep *reply, taken int) {
 		}
 	}
 	if extra := total - taken; extra > 0 && !rd.forward {
-		rep.ignored = append(rep.ignored, fmt.Sprintf("%d records that are not for %s to give", extra, rd.zone))
+		rep.ignored = append(rep.ignored, fmt.Sprintf("%d records that are not for %s to give", extra, text(rd.zone)))
 	}
 }
 
@@ -194,7 +194,7 @@ func (rd *reader) unanswered(m *mdns.Msg, rep *reply, end dns.Name) error {
 		case owner != "" && owner != rd.zone && owner.Under(rd.zone) && rd.name.Under(owner):
 			return rd.referral(m, rep, owner)
 		default:
-			return &defect{why: fmt.Sprintf("lame: it refers to %s instead of answering for %s", owner, rd.zone), lame: true}
+			return &defect{why: fmt.Sprintf("lame: it refers to %s instead of answering for %s", text(owner), text(rd.zone)), lame: true}
 		}
 	}
 	if !m.Authoritative && !rd.forward && m.RecursionAvailable {
@@ -202,7 +202,7 @@ func (rd *reader) unanswered(m *mdns.Msg, rep *reply, end dns.Name) error {
 	}
 	for _, rr := range m.Ns {
 		if soa, ok := rr.(*mdns.SOA); ok && !rd.forward && !m.Authoritative {
-			return &defect{why: fmt.Sprintf("lame: it answers for %s", soa.Hdr.Name), lame: true}
+			return &defect{why: fmt.Sprintf("lame: it answers for %s", written(soa.Hdr.Name)), lame: true}
 		}
 	}
 	rd.negative(m, rep, end, mdns.RcodeSuccess)

@@ -68,3 +68,14 @@ func FuzzReply(f *testing.F) {
 		}
 	})
 }
+
+// TestWritten: a reason names what a peer wrote in the form of all names.
+func TestWritten(t *testing.T) {
+	for s, want := range map[string]string{
+		"NS1.Other.test.": "ns1.other.test", ".": ".", `a\.b.test.`: `a\.b.test`, "a..test.": "a..test.",
+	} {
+		if got := written(s); got != want {
+			t.Errorf("written(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

@@ -185,13 +185,15 @@ func (r *Resolver) forwarder(name dns.Name) *cut {
 	return nil
 }
 
-// text is a name for people: without the final dot.
-func text(n dns.Name) string {
-	if n == dns.Root {
-		return "."
+// text is a name for people, in facts and in reasons: without the final dot.
+func text(n dns.Name) string { return n.Text() }
+
+// written is text for a name as it stands in a message.
+func written(s string) string {
+	if n := nameOf(s); n != "" {
+		return text(n)
 	}
-	s := n.String()
-	return s[:max(len(s)-1, 0)]
+	return s
 }
 
 // limitError says which limit ended the work for a question.

@@ -231,7 +231,7 @@ func (s *search) zones(name dns.Name, qtype uint16, now time.Time) (start *cut, 
 		return nil, nil
 	}
 	res := z.Lookup(name, qtype)
-	d := &trace.Decision{Verdict: "local-zone", Reason: fmt.Sprintf("answered from the local zone %s", z.Origin), Clause: "RFC 1034 §4.3.2"}
+	d := &trace.Decision{Verdict: "local-zone", Reason: fmt.Sprintf("answered from the local zone %s", text(z.Origin)), Clause: "RFC 1034 §4.3.2"}
 	out := &fact{aa: true, stored: now}
 	switch res.Outcome {
 	case dns.Answer:

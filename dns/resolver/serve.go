@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"waypost/dns"
@@ -143,10 +144,10 @@ func (r *Resolver) clientOf(q *dns.Query) netip.Prefix {
 // extended says why a resolution failed (RFC 8914).
 func extended(err error) *dns.ExtendedError {
 	const most = 160 // octets: the error must fit beside the question
-	e := &dns.ExtendedError{Code: mdns.ExtendedErrorCodeOther, Text: err.Error()}
-	if len(e.Text) > most {
-		e.Text = e.Text[:most]
-	}
+	text := err.Error()
+	// RFC 8914 §2: EXTRA-TEXT is UTF-8, so a character is left out whole.
+	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
+	e := &dns.ExtendedError{Code: mdns.ExtendedErrorCodeOther, Text: text}
 	var cached *cachedError
 	var none *unreachable
 	switch {

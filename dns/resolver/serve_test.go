@@ -2,7 +2,9 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +154,28 @@ ns.dead 3600 IN A 192.0.2.88
 			}
 		}
 	})
+}
+
+// TestExtendedText: the text ends between two characters (RFC 8914 §2).
+func TestExtendedText(t *testing.T) {
+	a := func(n int) string { return strings.Repeat("a", n) }
+	for _, c := range []struct{ text, want string }{
+		{"timeout after 2s", "timeout after 2s"},
+		{a(160), a(160)},
+		{a(161), a(160)},
+		{a(158) + "é", a(158) + "é"},
+		{a(159) + "é", a(159)},
+		{a(157) + "€b", a(157) + "€"},
+		{a(158) + "€", a(158)},
+		{a(159) + "€", a(159)},
+		{a(156) + "😀", a(156) + "😀"},
+		{a(157) + "😀", a(157)},
+		{"a \xff b", "a  b"},
+	} {
+		if got := extended(errors.New(c.text)); got.Text != c.want || got.Code != mdns.ExtendedErrorCodeOther {
+			t.Errorf("extended(%q) = %d %q, want %q", c.text, got.Code, got.Text, c.want)
+		}
+	}
 }
 
 // TestServeTTL: out of the packed form the TTLs count down to the second, and

@@ -47,7 +47,7 @@ func TestScenarios(t *testing.T) {
 	if len(files) == 0 {
 		t.Skipf("skipped: no suites at %s", suites())
 	}
-	passed, skipped := 0, map[string]int{}
+	passed, failed, skipped := 0, 0, map[string]int{}
 	for _, file := range files {
 		name := filepath.Base(file)
 		sc, err := readScenario(file)
@@ -57,11 +57,46 @@ func TestScenarios(t *testing.T) {
 		}
 		if t.Run(name, func(t *testing.T) { synctest.Test(t, sc.run) }) {
 			passed++
+		} else {
+			failed++
 		}
 	}
-	t.Logf("%d scenarios: %d passed", len(files), passed)
-	for _, why := range slices.Sorted(maps.Keys(skipped)) {
-		t.Logf("%d skipped: %s", skipped[why], why)
+	t.Log(summary(passed, failed, skipped))
+}
+
+// summary is one line; skipped counts by reason, and the most frequent one
+// comes first.
+func summary(passed, failed int, skipped map[string]int) string {
+	line := fmt.Sprintf("%d pass", passed)
+	if failed > 0 {
+		line += fmt.Sprintf(", %d fail", failed)
+	}
+	all, reasons := 0, slices.Sorted(maps.Keys(skipped))
+	slices.SortStableFunc(reasons, func(a, b string) int { return skipped[b] - skipped[a] })
+	for i, why := range reasons {
+		all += skipped[why]
+		reasons[i] = fmt.Sprintf("%d: %s", skipped[why], why)
+	}
+	line += fmt.Sprintf(", %d skipped", all)
+	if all > 0 {
+		line += " (" + strings.Join(reasons, " | ") + ")"
+	}
+	return line
+}
+
+func TestSummary(t *testing.T) {
+	for _, c := range []struct {
+		passed, failed int
+		skipped        map[string]int
+		want           string
+	}{
+		{3, 0, nil, "3 pass, 0 skipped"},
+		{3, 1, map[string]int{"sends raw bytes": 1, "needs DNSSEC validation": 20, "a module": 1},
+			"3 pass, 1 fail, 22 skipped (20: needs DNSSEC validation | 1: a module | 1: sends raw bytes)"},
+	} {
+		if got := summary(c.passed, c.failed, c.skipped); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
 	}
 }
 

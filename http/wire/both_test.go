@@ -281,3 +281,28 @@ func TestBothBrokenOff(t *testing.T) {
 		}
 	})
 }
+
+// TestReadAfterClose: a body that was closed is not at its end, even where
+// the rest of it had arrived and was taken so that the connection could be
+// used again. A cache would else keep the half as the whole.
+func TestReadAfterClose(t *testing.T) {
+	both(t, func(x Exchange) {
+		_ = x.Respond(200, nil, 8)
+		_, _ = x.Write([]byte("a half, "[:4]))
+		_ = x.Flush()
+		_, _ = x.Write([]byte("half"))
+	}, func(t *testing.T, dial func() Client) {
+		resp, err := dial().Do(t.Context(), get("/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(resp.Body, make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // the rest is there
+		resp.Body.Close()
+		if n, err := resp.Body.Read(make([]byte, 8)); n != 0 || err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("a closed body reads %d bytes and %v, want an error that is no end", n, err)
+		}
+	})
+}

@@ -18,6 +18,7 @@ type responseBody struct {
 	keepAlive bool
 	mu        sync.Mutex
 	call      *h1Call // nil once the exchange has ended
+	closed    bool    // Close came first: nobody has read what was taken then
 }
 
 var errResponseClosed = errors.New("read response body: closed")
@@ -26,7 +27,7 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.call == nil {
-		if b.ended() {
+		if b.ended() && !b.closed {
 			return 0, io.EOF
 		}
 		return 0, errResponseClosed
@@ -86,6 +87,7 @@ func (b *responseBody) Close() error {
 	if b.call == nil {
 		return nil
 	}
+	b.closed = true
 	b.takeArrived()
 	b.finish()
 	return nil

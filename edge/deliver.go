@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"errors"
 	"io"
 
 	"waypost/edge/store"
@@ -92,7 +91,7 @@ func (r *request) stream(body *store.Reader) stage {
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader)
 			r.awaitNote()
 			return done
 		case err != nil && ctx.Err() != nil:

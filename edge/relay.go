@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"waypost/fault"
@@ -58,7 +57,7 @@ func (r *request) copy(resp *fetch.Response) stage {
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader); a body that broke off may hold it in its chain
 			if r.keeping != nil {
 				r.complete = r.keeping.Commit()
 			}

@@ -40,7 +40,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.ended() {
 		b.x.bodyEnded(b)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && err != io.EOF { //nolint:errorlint // an end is io.EOF itself
 		err = bodyFault(err)
 		b.x.gone(err)
 	}
@@ -105,7 +105,7 @@ func (b *requestBody) finish() bool {
 	for total := int64(0); total <= b.limits.DrainBytes; {
 		n, err := b.read(scrap)
 		if total += int64(n); err != nil {
-			return errors.Is(err, io.EOF)
+			return err == io.EOF //nolint:errorlint // an end is io.EOF itself
 		}
 	}
 	return false

@@ -352,7 +352,7 @@ func (b *h2ResponseBody) Read(p []byte) (int, error) {
 	}
 	n, err := x.read(p)
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: //nolint:errorlint // an end is io.EOF itself; a failure may hold it in its chain
 		x.done()
 	case err != nil:
 		x.stop()

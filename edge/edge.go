@@ -47,7 +47,7 @@ type Config struct {
 	// Station takes the record; nil records nothing.
 	Station *trace.Station
 	// TrustTrace are the peers whose traceparent is recorded when it is
-	// sampled; nil means the loopback addresses. Others' are passed on.
+	// sampled; nil means the loopback addresses. Others' end here.
 	TrustTrace []netip.Prefix
 	// TrustForwarded are the peers whose Forwarded and X-Forwarded-* fields
 	// are kept: our own proxies. nil trusts nobody.

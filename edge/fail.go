@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"waypost/fault"
@@ -27,6 +28,12 @@ func (r *request) fail() stage {
 			r.status.left(v.Lifetime, v.Age)
 			return toDeliver
 		}
+	}
+	if shared != nil && shared.err == nil {
+		// What is stored was to serve in its place, and has become too old
+		// meanwhile; the response itself is gone.
+		return r.refuse(problem{status: status, kind: fault.DestinationUnavailable, site: r.site.Name,
+			reason: fmt.Sprintf("the origin answered with status %d", status)})
 	}
 	if r.limited.exceeded() {
 		return r.refuse(problem{status: 413, kind: fault.HTTPRequestError, hangUp: true,

@@ -33,7 +33,8 @@ func (r *request) outbound(span *trace.Span, why purpose) field.Fields {
 		switch {
 		case why == forStore && isPrecondition(l.Name),
 			isForwarding(l.Name),
-			span.On() && field.Is(l.Name, "Traceparent"),
+			(span.On() || r.untrusted != "") && field.Is(l.Name, "Traceparent"), // ours replaces it; a stranger's would be believed from us
+			r.untrusted != "" && field.Is(l.Name, "Tracestate"),
 			field.Is(l.Name, "Proxy-Authorization"), // was for us (RFC 9110 §11.7.2)
 			field.Is(l.Name, "Proxy-Connection"), field.Is(l.Name, "HTTP2-Settings"):
 			continue

@@ -89,13 +89,20 @@ func sharesAuthorized(c *control) bool {
 	return c.has(public) || c.has(mustRevalidate) || c.sMaxAge.given && !c.sMaxAge.invalid
 }
 
+// meantForAll reports whether the response says that shared caches may keep
+// it: public, s-maxage, or a lifetime in a field that is addressed to them.
+func meantForAll(d *reading) bool {
+	c := &d.control
+	return c.has(public) || c.sMaxAge.given && !c.sMaxAge.invalid || d.governs != "" && d.explicit()
+}
+
 // useless returns why storing could serve nothing, or only harm.
 func useless(rules *Rules, resp *Response, d *reading) reason {
 	c := &d.control
 	// We deviate from RFC 9111 §7.3, which lets Set-Cookie be stored
-	// whatever else the response says: a lifetime that the origin did not
-	// state is no permission to hand one user's cookie to another.
-	if rules.Shared && !d.explicit() && !c.has(public) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
+	// whatever else the response says: only what speaks of shared caches is
+	// permission to hand one user's cookie to another.
+	if rules.Shared && !meantForAll(d) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
 		return cookieGuess
 	}
 	if d.has(confirmable) {

@@ -40,8 +40,24 @@ func appendStatusLine(dst []byte, status int) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(status), 10)
 	dst = append(dst, ' ')
-	dst = append(dst, http.StatusText(status)...)
+	dst = append(dst, reasonPhrase(status)...)
 	return append(dst, "\r\n"...)
+}
+
+// reasonPhrase is the phrase of RFC 9110 §15; net/http has older ones for
+// some.
+func reasonPhrase(status int) string {
+	switch status {
+	case 413:
+		return "Content Too Large"
+	case 414:
+		return "URI Too Long"
+	case 416:
+		return "Range Not Satisfiable"
+	case 422:
+		return "Unprocessable Content"
+	}
+	return http.StatusText(status)
 }
 
 func appendField(dst []byte, name, value string) []byte {

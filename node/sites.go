@@ -39,7 +39,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
 		if t := v.sub("timeouts", "Deadlines on the way back to the origin."); t != nil {
-			t.duration("connect", "For the TCP and TLS handshakes. 3s where nothing is said.", &site.Policy.ConnectTimeout)
+			t.duration("connect", "For a free connection, and for the TCP and TLS handshakes. 3s where nothing is said.", &site.Policy.ConnectTimeout)
 			t.duration("first_byte", "From the request sent to the response's head. 15s where nothing is said.", &site.Policy.FirstByteTimeout)
 			t.duration("idle", "Between two pieces of a body. 15s where nothing is said.", &site.Policy.IdleTimeout)
 			t.done()

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -73,14 +75,46 @@ func TestFloors(t *testing.T) {
 	}
 }
 
+// TestSeams: what ships reaches sockets and HTTP through our own seams, and
+// uses nothing that is for tests.
+func TestSeams(t *testing.T) {
+	for _, pkg := range listPackages(t) {
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		for _, imp := range pkg.Imports {
+			switch {
+			case imp == module+"/internal/memnet":
+				t.Errorf("%s imports %s, which is for tests", name, imp)
+			case imp == "net/http" && name != "http/wire":
+				t.Errorf("%s imports net/http: requests go through http/wire", name)
+			}
+		}
+		if name == "link" || strings.Contains(name, "internal/") {
+			continue
+		}
+		for _, file := range pkg.GoFiles {
+			text, err := os.ReadFile(filepath.Join(pkg.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range []string{"net.Dial(", "net.DialTimeout(", "net.Listen(", "net.ListenPacket(", "net.Dialer{", "net.ListenConfig{", "net.Resolver{", "net.LookupHost("} {
+				if strings.Contains(string(text), call) {
+					t.Errorf("%s/%s calls %s…): sockets come from link.Network", name, file, call)
+				}
+			}
+		}
+	}
+}
+
 type listedPackage struct {
+	Dir        string
+	GoFiles    []string
 	ImportPath string
 	Imports    []string
 }
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Dir,GoFiles", "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Loopback is a small internet on this machine's loopback interface, for a
@@ -200,18 +201,30 @@ func (l *Loopback) remove(proto int, own, local netip.AddrPort) {
 	}
 }
 
+// dialWait bounds the wait for a dial to say where a connection comes from.
+// On the loopback interface a dial returns within microseconds; only a full
+// backlog keeps it longer, and that empties by accepting.
+const dialWait = 100 * time.Millisecond
+
 // source returns the sender's own address behind a port of 127.0.0.1. A
-// connection can be accepted before its dial has returned, so as long as
-// dials to the listener are under way an unknown sender is waited for. One
-// that stays unknown is a client from outside.
+// connection can be accepted before its dial has returned, so while dials to
+// the listener are under way an unknown sender is waited for. One that stays
+// unknown is a client from outside.
 func (l *Loopback) source(from, to netip.AddrPort) netip.AddrPort {
+	over := false
+	defer time.AfterFunc(dialWait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		over = true
+		l.changed.Broadcast()
+	}).Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
 		if own, ok := l.sources[tcp][from]; ok {
 			return own
 		}
-		if l.dialling[to] == 0 {
+		if over || l.dialling[to] == 0 {
 			return from
 		}
 		l.changed.Wait()

@@ -71,8 +71,9 @@ func reply(x wire.Exchange, status int, fields field.Fields, text string) {
 	}
 }
 
-// authorized compares in a time that does not tell how much was right.
+// authorized compares in a time that does not tell how much was right. The
+// scheme's case does not matter (RFC 9110 §11.1).
 func authorized(got, token string) bool {
-	sent, ok := strings.CutPrefix(got, "Bearer ")
-	return ok && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
+	scheme, sent, ok := strings.Cut(got, " ")
+	return ok && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
 }

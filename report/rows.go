@@ -169,7 +169,9 @@ func (b *rowBuilder) add(e trace.Event) {
 		r := b.row(owner)
 		first := at - e.Took + time.Duration(f.FirstByte)
 		phase(phaseWait, at-e.Took, min(first, at))
-		phase(phaseReceive, first, at)
+		if f.Status != 0 {
+			phase(phaseReceive, first, at)
+		}
 		r.URL, r.Status, r.Bytes, r.Fault = f.URL, f.Status, f.Bytes, f.Fault
 		b.close(owner)
 	case trace.CacheDecision:

@@ -73,8 +73,10 @@ func dnsAnswer(f trace.DNSAnswer) string {
 	what := f.Rcode
 	if len(f.Answers) > 0 {
 		what = strings.Join(f.Answers, ", ")
-	} else if f.Rcode == "NOERROR" {
+	} else if f.Rcode == "NOERROR" && f.Authoritative {
 		what = "no such record"
+	} else if f.Rcode == "NOERROR" {
+		what = "no record"
 	}
 	authority := "not authoritative"
 	if f.Authoritative {

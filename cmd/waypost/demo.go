@@ -33,6 +33,9 @@ them. Then it goes on serving until it is interrupted and prints what to try.`,
   waypost demo --once --svg waterfall.svg`,
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (failed error) {
+			if err := out.check(); err != nil {
+				return err
+			}
 			internet, err := demo.Start(cmd.Context(), rand.Text())
 			if err != nil {
 				return err

@@ -48,7 +48,7 @@ configuration trusts (trace.trust); the loopback addresses where it says nothing
   waypost explain --ask http://127.0.0.1:8900 --token-file token https://www.example.test/slow`,
 		Args: exactArgs(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(c.typed(args[0]), ask.read()); err != nil {
+			if err := errors.Join(c.check(args[0], &out), ask.read()); err != nil {
 				return err
 			}
 			var ring trace.Ring

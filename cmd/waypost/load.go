@@ -36,12 +36,19 @@ func (c *client) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.http1, "http1.1", false, "offer no HTTP/2")
 }
 
-// typed checks what is to be loaded before anything is done for it.
-func (c *client) typed(text string) error {
-	if _, err := url.FromAddressBar(text, c.search); err != nil {
-		return usage(fmt.Errorf("%w (--search takes what is no address)", err))
+// check looks at what is to be loaded, and where its record is to go, before
+// anything is done.
+func (c *client) check(typed string, out *output) error {
+	if _, err := url.FromAddressBar(typed, c.search); err != nil {
+		if c.search == "" && !errors.Is(err, url.ErrSecret) {
+			err = fmt.Errorf("%w (--search URL names one)", err)
+		}
+		return usage(err)
 	}
-	return nil
+	if c.timeout <= 0 {
+		return usage(fmt.Errorf("--timeout %v: a time above zero is wanted", c.timeout))
+	}
+	return out.check()
 }
 
 // newBrowser makes the browser that the flags describe.
@@ -103,7 +110,7 @@ failure, and the exit code is 1.`,
 			if times < 1 || times > 100 {
 				return usage(fmt.Errorf("--times %d: from 1 to 100", times))
 			}
-			if err := c.typed(args[0]); err != nil {
+			if err := c.check(args[0], &out); err != nil {
 				return err
 			}
 			var ring trace.Ring

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +22,24 @@ func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.json, "json", "", "write the record to `FILE`, see docs/record.schema.json (- is standard output)")
 	cmd.Flags().StringVar(&o.svg, "svg", "", "write the waterfall of the first load to `FILE`")
 	cmd.Flags().BoolVar(&o.brief, "brief", false, "leave out the steps: only waterfall and sums")
+}
+
+// check refuses what cannot be written, before the work is done.
+func (o *output) check() error {
+	if o.json == "-" && o.svg == "-" {
+		return usage(errors.New("--json - and --svg -: standard output takes one of them"))
+	}
+	for _, name := range []string{o.json, o.svg} {
+		if name == "" || name == "-" {
+			continue
+		}
+		if dir, err := os.Stat(filepath.Dir(name)); err != nil {
+			return usage(err)
+		} else if !dir.IsDir() {
+			return usage(fmt.Errorf("%s: %s is no directory", name, filepath.Dir(name)))
+		}
+	}
+	return nil
 }
 
 // write shows the loads: steps and waterfall of each, then what changed

@@ -69,7 +69,7 @@ func parseHost(t string) (string, error) {
 }
 
 func (r configReader) siteOrigin(s *section, o *cdn.Origin) {
-	readList(s, "urls", "URL", "The servers, http or https, tried in order.", &o.URLs, parseOriginURL)
+	readList(s, "urls", "URL", "The servers, http or https, tried in order; they are spoken to in HTTP/1.1.", &o.URLs, parseOriginURL)
 	s.need("urls", "name at least one URL such as http://127.0.0.1:8000")
 	s.text("host", "Host sent to the origin; the client's where nothing is said.", &o.Host)
 	s.flag("insecure_skip_verify", "Take any certificate from the origin. For tests only.", &o.InsecureSkipVerify)

@@ -3,7 +3,9 @@ package resolver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 
 	"waypost/dns"
@@ -38,6 +40,23 @@ type flight struct {
 	leave   context.CancelFunc
 	reply   *reply
 	err     error
+	crashed *crash
+}
+
+// crash is a panic on a goroutine of ours. Those who wait for the work panic
+// with it again, where the server's guard stands (dns.Server.Panicked).
+type crash struct {
+	value any
+	stack []byte
+}
+
+func (c *crash) Error() string { return fmt.Sprintf("%v\n%s", c.value, c.stack) }
+
+// caught turns a panic into a crash; it is deferred.
+func caught(c **crash) {
+	if v := recover(); v != nil {
+		*c = &crash{v, debug.Stack()}
+	}
 }
 
 var errBusy = errors.New("too many questions under way")
@@ -60,16 +79,20 @@ func (f *flights) do(ctx context.Context, key step, work func(context.Context) (
 		}
 		f.now[key] = fl
 		go func() {
+			defer close(fl.done)
+			defer leave()
+			defer f.land(key, fl)
+			defer caught(&fl.crashed)
 			fl.reply, fl.err = work(inner)
-			f.land(key, fl)
-			leave()
-			close(fl.done)
 		}()
 	}
 	fl.waiting++
 	f.mu.Unlock()
 	select {
 	case <-fl.done:
+		if fl.crashed != nil {
+			panic(fl.crashed)
+		}
 		return fl.reply, led, fl.err
 	case <-ctx.Done():
 		f.mu.Lock()

@@ -82,16 +82,22 @@ func (r *Resolver) Addrs(ctx context.Context, host string) ([]netip.Addr, error)
 		return nil, fault.New(fault.DNSError, "resolve "+clip(host), err)
 	}
 	type result struct {
-		answer *Answer
-		err    error
+		answer  *Answer
+		err     error
+		crashed *crash
 	}
 	six := make(chan result, 1)
 	go func() {
-		a, err := r.Lookup(ctx, name, mdns.TypeAAAA)
-		six <- result{a, err}
+		var v result
+		defer func() { six <- v }()
+		defer caught(&v.crashed)
+		v.answer, v.err = r.Lookup(ctx, name, mdns.TypeAAAA)
 	}()
 	a4, err4 := r.Lookup(ctx, name, mdns.TypeA)
 	v6 := <-six
+	if v6.crashed != nil {
+		panic(v6.crashed)
+	}
 	var addrs []netip.Addr
 	for _, a := range []*Answer{v6.answer, a4} {
 		if a != nil {

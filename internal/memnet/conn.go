@@ -22,8 +22,8 @@ func (c *Conn) Write(b []byte) (int, error) { return c.out.write(b) }
 // Close ends both directions: what was written still arrives, what the peer
 // writes from now on meets a reset.
 func (c *Conn) Close() error {
+	c.in.abandon() // first: what the peer writes because of the end must not be read
 	c.out.end(io.EOF)
-	c.in.abandon()
 	return nil
 }
 
@@ -35,8 +35,8 @@ func (c *Conn) CloseWrite() error {
 
 // Reset breaks the connection as an RST does: the peer's reads fail.
 func (c *Conn) Reset() {
-	c.out.end(syscall.ECONNRESET)
 	c.in.abandon()
+	c.out.end(syscall.ECONNRESET)
 }
 
 func (c *Conn) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(c.local) }

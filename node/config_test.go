@@ -153,7 +153,7 @@ func TestGeneratedDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, text) {
-			t.Errorf("%s is not what node/config.go says: run go test ./node -update", path)
+			t.Errorf("%s is not what package node says: run go test ./node -update", path)
 		}
 	}
 	for _, k := range describe() {

@@ -31,7 +31,7 @@ func Schema() []byte {
 	root := object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
 		"title":       "waypost configuration",
-		"description": "Generated from node/config.go by `go test ./node -update`; CONFIG.md is the same for people.",
+		"description": "Generated from package node by `go test ./node -update`; CONFIG.md is the same for people.",
 	}
 	open(root)
 	for _, k := range describe() {

@@ -1,3 +1,5 @@
+// Package waypost holds no code: here stand the tests that hold the tree to
+// its floors and seams.
 package waypost
 
 import (

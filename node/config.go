@@ -13,7 +13,8 @@ import (
 // Config is what one process does: any subset of the roles. It is read by
 // [Parse] and complete: files that it names have been read.
 type Config struct {
-	File      string // where it was read from, for messages
+	File      string   // where it was read from, for messages
+	Warnings  Problems // what is odd, and does not hinder
 	Admin     *Admin
 	Trust     []netip.Prefix // whose trace contexts are recorded; loopback where nothing is said
 	Resolver  *Resolver
@@ -104,7 +105,7 @@ func Parse(file string, text []byte, readFile func(string) ([]byte, error)) (*Co
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
-	c.File = file
+	c.File, c.Warnings = file, r.warnings
 	return c, nil
 }
 

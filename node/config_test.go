@@ -77,6 +77,19 @@ sites:
 	}
 }
 
+// TestParseWarnings: an odd line of a hosts file does not hinder.
+func TestParseWarnings(t *testing.T) {
+	c, err := Parse("f.yaml", []byte("resolver: {listen: [127.0.0.1], hosts: hosts}"), func(string) ([]byte, error) {
+		return []byte("192.0.2.1 a.test\n1.2.3.999 b.test\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Error(), "resolver.hosts: hosts:2: ") {
+		t.Errorf("warnings %v, want one for line 2", c.Warnings)
+	}
+}
+
 // TestParseProblems: each mistake is named with its place, its key and the
 // mend.
 func TestParseProblems(t *testing.T) {

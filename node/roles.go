@@ -1,11 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 
 	"waypost/dns"
+	"waypost/dns/resolver"
 )
 
 // The sections of the roles, as they stand in the file.
@@ -41,9 +43,7 @@ func (r configReader) resolver(s *section) *Resolver {
 	s.prefixes("allow", "Subnets that may ask for recursion; others are refused. Loopback where nothing is said.", &v.Allow)
 	s.prefixes("peers", "Our own name servers: they are told the trace and the client's subnet. Loopback where nothing is said.", &v.Peers)
 	s.text("hosts", "A hosts file, asked before everything else.", &v.HostsFile)
-	if text, ok := r.file(s, "hosts", v.HostsFile); ok {
-		v.Hosts = string(text)
-	}
+	v.Hosts = r.hosts(s, v.HostsFile)
 	v.Zones = r.zones(s, "Zones that the resolver itself holds.")
 	s.each("forward", "Servers that questions are forwarded to, by zone. The longest zone wins.", func(_ int, f *section) {
 		var fw Forward
@@ -127,9 +127,7 @@ func (r configReader) edge(s *section) *Edge {
 	s.addrs("resolvers", "Name servers asked for the origins' addresses; the system's where nothing is said.", 53, &e.Resolvers)
 	s.prefixes("peers", "Those of them that are our own: they are told the trace. Loopback where nothing is said.", &e.Peers)
 	s.text("hosts", "A hosts file asked before them.", &e.HostsFile)
-	if text, ok := r.file(s, "hosts", e.HostsFile); ok {
-		e.Hosts = string(text)
-	}
+	e.Hosts = r.hosts(s, e.HostsFile)
 	var ca string
 	s.text("origin_ca", "PEM file of authorities trusted for HTTPS origins besides the system's.", &ca)
 	if text, ok := r.file(s, "origin_ca", ca); ok {
@@ -168,6 +166,23 @@ func (r configReader) file(s *section, key, name string) (text []byte, ok bool) 
 		return nil, false
 	}
 	return text, true
+}
+
+// hosts reads a hosts file. A line that says nothing is worth a warning: the
+// rest of the file still counts.
+func (r configReader) hosts(s *section, name string) string {
+	text, ok := r.file(s, "hosts", name)
+	if !ok {
+		return ""
+	}
+	_, warnings, err := resolver.ParseHosts(bytes.NewReader(text), name)
+	if err != nil {
+		s.fail("hosts", "%v", err)
+	}
+	for _, w := range warnings {
+		r.warnings = append(r.warnings, r.problem(s.token("hosts"), s.join("hosts"), w.Error()))
+	}
+	return string(text)
 }
 
 func parseEdgeName(t string) (string, error) {

@@ -22,6 +22,7 @@ import (
 type reader struct {
 	file     string
 	problems Problems
+	warnings Problems  // what is odd, and does not hinder
 	keys     *[]keyDoc // non-nil: describe instead of reading
 }
 

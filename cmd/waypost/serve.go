@@ -29,6 +29,9 @@ the file opens them. docs/CONFIG.md describes every key.`,
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+			for _, w := range config.Warnings {
+				log.Warn("configuration", "problem", w.Error())
+			}
 			n, err := node.New(config, node.Options{Log: log})
 			if err != nil {
 				return err
@@ -67,6 +70,9 @@ mend. It binds no socket.`,
 			n, err := node.New(config, node.Options{})
 			if err != nil {
 				return usage(fmt.Errorf("%s: %w", file, err))
+			}
+			for _, w := range config.Warnings {
+				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.Error())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: no problems\n", file)
 			return n.Stop()

@@ -51,21 +51,14 @@ configuration trusts (trace.trust); the loopback addresses where it says nothing
 			if err := errors.Join(c.check(args[0], &out), ask.read()); err != nil {
 				return err
 			}
-			var ring trace.Ring
-			p := newProgress(&ring)
-			b, err := c.newBrowser(p)
-			if err != nil {
-				return err
-			}
-			defer b.Fetch.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
-			defer cancel()
 			o := c.options()
 			o.Trace, o.DocumentOnly = true, true
-			l, failure := loadOnce(ctx, b, &ring, args[0], o)
-			err = ask.join(cmd.Context(), &l, wait)
-			p.clear()
-			return errors.Join(out.write([]trace.Load{l}, styleOf(os.Stdout)), failure, err)
+			loads, failure := c.load(cmd.Context(), args[0], 1, o)
+			if len(loads) == 0 {
+				return failure
+			}
+			err := ask.join(cmd.Context(), &loads[0], wait)
+			return errors.Join(out.write(loads, styleOf(os.Stdout)), failure, err)
 		},
 	}
 	c.flags(cmd)

@@ -113,26 +113,7 @@ failure, and the exit code is 1.`,
 			if err := c.check(args[0], &out); err != nil {
 				return err
 			}
-			var ring trace.Ring
-			p := newProgress(&ring)
-			b, err := c.newBrowser(p)
-			if err != nil {
-				return err
-			}
-			defer b.Fetch.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout)
-			defer cancel()
-			var loads []trace.Load
-			var failure error
-			for range times {
-				var l trace.Load
-				l, failure = loadOnce(ctx, b, &ring, args[0], c.options())
-				loads = append(loads, l)
-				if failure != nil {
-					break
-				}
-			}
-			p.clear()
+			loads, failure := c.load(cmd.Context(), args[0], times, c.options())
 			return errors.Join(out.write(loads, styleOf(os.Stdout)), failure)
 		},
 	}
@@ -143,6 +124,29 @@ failure, and the exit code is 1.`,
 	cmd.Flags().BoolVar(&c.hardReload, "hard-reload", false, "as reload with shift: use nothing that is stored")
 	cmd.MarkFlagsMutuallyExclusive("reload", "hard-reload")
 	return cmd
+}
+
+// load loads a page this often with one browser, or until it fails. The loads
+// are those made, the failed one too; none where no browser could be made.
+func (c *client) load(ctx context.Context, typed string, times int, o browser.Options) (loads []trace.Load, failure error) {
+	var ring trace.Ring
+	p := newProgress(&ring)
+	defer p.clear()
+	b, err := c.newBrowser(p)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Fetch.Close()
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for range times {
+		l, failure := loadOnce(ctx, b, &ring, typed, o)
+		loads = append(loads, l)
+		if failure != nil {
+			return loads, failure
+		}
+	}
+	return loads, nil
 }
 
 // loadOnce loads a page and takes its record out of ring.

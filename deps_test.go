@@ -18,24 +18,27 @@ import (
 // It is law. When a design fights it, change the design in an ADR first.
 var floors = [][]string{
 	0:  {"fault"},
-	1:  {"url", "trace"},
-	2:  {"cdn", "link", "http/field", "report"},
-	3:  {"dns", "tls/cert", "http/cache"},
-	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store"},
+	1:  {"url", "trace", "packet"},
+	2:  {"cdn", "link", "tcp", "http/field", "report"},
+	3:  {"dns", "tls/cert", "http/cache", "stack", "tcp/packetdrill"},
+	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "lab"},
 	5:  {"fetch", "dns/authority"},
 	6:  {"upstream", "origin"},
 	7:  {"browser", "edge", "demo/site"},
 	8:  {"node"},
-	9:  {"demo"},
+	9:  {"demo", "journey"},
 	10: {"cmd/waypost"},
 }
 
 // forbidden imports, although the floors allow them.
 var forbidden = map[string][]string{
 	"http/cache": {"link"},             // decisions are pure: no I/O
-	"edge":       {"browser"},          // an edge is not a client of pages
 	"dns/gslb":   {"link", "dns"},      // a pure choice, without messages
 	"report":     {"link"},             // a view reads a record, nothing else
+	"tcp":        {"link", "trace"},    // a state machine: no I/O, no clock, no record of its own
+	"stack":      {"dns", "cdn"},       // a host knows addresses, not names
+	"node":       {"lab", "stack"},     // what serves cannot tell the lab from the world
+	"edge":       {"browser"},          // an edge is not a client of pages
 	"browser":    {"edge", "upstream"}, // the loader knows the road only through the wire
 }
 

@@ -27,6 +27,9 @@ func words(f trace.Fact) string {
 		return fmt.Sprintf("%s gets %s · client %s (%s)%s · ttl %d s", f.Name, f.Edge, f.Client, f.From, prefixed(", region ", f.Region), f.TTL)
 	case trace.TCPConnect:
 		return tcpConnect(f)
+	case trace.ARPResolve, trace.ICMPError, trace.LinkChange, trace.LinkLoss,
+		trace.TCPState, trace.TCPCongestion, trace.TCPRetransmit, trace.TCPProbe, trace.TCPDrop:
+		return labWords(f)
 	case trace.TLSHandshake:
 		return tlsHandshake(f)
 	case trace.HTTPRequest:

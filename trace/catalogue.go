@@ -29,7 +29,16 @@ var catalogue = []entry{
 	{DNSReferral{}, "resolver", "A server did not know, and named the servers of a zone nearer to the answer."},
 	{DNSAnswer{}, "browser, resolver, authority", "A question was answered: by a server, or by the station's own hosts file, cache or zones. The decision says where the answer came from."},
 	{GSLBPick{}, "authority", "The CDN's name server chose an edge for this client. The decision names the winner; ranked lists every edge with its grounds."},
+	{ARPResolve{}, "host", "A host of the lab looked for the link address of a neighbour (ARP, or NDP over IPv6), or gave up. The decision says why it asked: the address is on the same subnet, or the route leads through this gateway."},
+	{ICMPError{}, "host", "A host of the lab sent or received an ICMP error. The decision holds the clause."},
+	{LinkChange{}, "link", "A link of the lab was cut, restored, or given another shape."},
+	{LinkLoss{}, "link", "A link of the lab lost, corrupted, doubled or held back a frame. The decision says by which rule."},
 	{TCPConnect{}, "browser, edge", "A TCP connection was opened, or could not be. The connection's figures come from TCP_INFO where the system has it."},
+	{TCPState{}, "host", "A connection of a lab host changed its state (RFC 9293 §3.3.2). The decision says what moved it."},
+	{TCPCongestion{}, "host", "The congestion window or the slow start threshold of a connection changed. The decision says by which rule."},
+	{TCPRetransmit{}, "host", "A segment was sent again. The decision says why: timeout, three duplicate acknowledgements, SACK, or a tail loss."},
+	{TCPProbe{}, "host", "A probe was sent: of a zero window, or of a peer that has been silent (keepalive)."},
+	{TCPDrop{}, "host", "A segment arrived and was not taken. The decision says why."},
 	{TLSHandshake{}, "browser, edge", "A TLS handshake ended. The decision says why the certificate was trusted, or why not."},
 	{HTTPRequest{}, "browser", "A request was written to a connection."},
 	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
@@ -123,6 +132,41 @@ type GSLBGrade struct {
 	Why     string `json:"why" doc:"its grounds, in the order in which they were weighed"`
 }
 
+// ARPResolve is the search for a neighbour's link address.
+type ARPResolve struct {
+	Interface string `json:"interface" doc:"the interface asked on"`
+	Address   string `json:"address" doc:"the IP address wanted"`
+	For       string `json:"for,omitempty" doc:"the destination that led to it, where a gateway is asked for"`
+	Protocol  string `json:"protocol" doc:"arp (RFC 826) or ndp (RFC 4861)"`
+	MAC       string `json:"mac,omitempty" doc:"the link address found; absent when nobody answered"`
+	Asked     int    `json:"asked" doc:"requests sent"`
+	Fault     string `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
+}
+
+// ICMPError is an error message of the network layer.
+type ICMPError struct {
+	Sent    bool   `json:"sent" doc:"this host sent it; otherwise it received it"`
+	Peer    string `json:"peer" doc:"who it went to or came from"`
+	Message string `json:"message" doc:"what it says, e.g. destination unreachable: port unreachable"`
+	About   string `json:"about" doc:"the packet that caused it: protocol, source and destination"`
+	MTU     int    `json:"mtu,omitempty" doc:"the next hop's MTU in bytes, where the message tells it"`
+}
+
+// LinkChange is another shape of a link.
+type LinkChange struct {
+	Link  string `json:"link" doc:"the link's two ends, as from-to"`
+	Up    bool   `json:"up" doc:"frames pass"`
+	Shape string `json:"shape" doc:"its delay, loss and rate in words"`
+}
+
+// LinkLoss is what a link did to one frame.
+type LinkLoss struct {
+	Link  string `json:"link" doc:"the link's two ends, as from-to"`
+	Frame string `json:"frame" doc:"the frame in a few words: protocol, ends, flags, sequence numbers"`
+	Bytes int    `json:"bytes" doc:"its size on the link"`
+	What  string `json:"what" doc:"lost, corrupted, doubled or reordered"`
+}
+
 // TCPConnect is the opening of a connection.
 type TCPConnect struct {
 	Local       string   `json:"local,omitempty" doc:"our address and port"`
@@ -136,6 +180,60 @@ type TCPConnect struct {
 	Options     []string `json:"options,omitempty" doc:"TCP options negotiated"`
 	Fault       string   `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
 	Error       string   `json:"error,omitempty" doc:"the failure in words"`
+}
+
+// TCPState is one step of a connection's state machine.
+type TCPState struct {
+	Local  string `json:"local" doc:"our address and port"`
+	Remote string `json:"remote" doc:"the peer's address and port"`
+	From   string `json:"from" doc:"state before, RFC 9293 §3.3.2"`
+	To     string `json:"to" doc:"state after"`
+	Seq    uint32 `json:"seq" doc:"next sequence number to send (SND.NXT)"`
+	Ack    uint32 `json:"ack" doc:"next sequence number expected (RCV.NXT)"`
+}
+
+// TCPCongestion is what the sender allows itself.
+type TCPCongestion struct {
+	Local      string `json:"local" doc:"our address and port"`
+	Remote     string `json:"remote" doc:"the peer's address and port"`
+	Algorithm  string `json:"algorithm" doc:"tahoe, reno, newreno or cubic"`
+	Phase      string `json:"phase" doc:"slow-start, avoidance or recovery"`
+	Cwnd       int    `json:"cwnd" doc:"congestion window, in bytes"`
+	Ssthresh   int    `json:"ssthresh,omitempty" doc:"slow start threshold, in bytes; absent while it is not set"`
+	Flight     int    `json:"flight" doc:"bytes sent and not acknowledged"`
+	PeerWindow int    `json:"peer_window" doc:"the window that the peer offers, in bytes"`
+	RTT        Millis `json:"rtt_ms,omitempty" doc:"smoothed round-trip time, RFC 6298"`
+	RTO        Millis `json:"rto_ms,omitempty" doc:"retransmission timeout, RFC 6298"`
+}
+
+// TCPRetransmit is one segment sent again.
+type TCPRetransmit struct {
+	Local  string `json:"local" doc:"our address and port"`
+	Remote string `json:"remote" doc:"the peer's address and port"`
+	Seq    uint32 `json:"seq" doc:"its first sequence number"`
+	Bytes  int    `json:"bytes" doc:"its payload"`
+	Flags  string `json:"flags" doc:"its control bits, such as SYN or FIN,ACK"`
+	Times  int    `json:"times" doc:"how often it has now been sent again"`
+	RTO    Millis `json:"rto_ms,omitempty" doc:"the retransmission timeout that follows"`
+}
+
+// TCPProbe is a segment sent to hear whether the peer lives.
+type TCPProbe struct {
+	Local  string `json:"local" doc:"our address and port"`
+	Remote string `json:"remote" doc:"the peer's address and port"`
+	Probe  string `json:"probe" doc:"window or keepalive"`
+	Count  int    `json:"count" doc:"probes sent without an answer, this one included"`
+}
+
+// TCPDrop is a segment that was not taken.
+type TCPDrop struct {
+	Local  string `json:"local" doc:"our address and port"`
+	Remote string `json:"remote" doc:"the peer's address and port"`
+	State  string `json:"state" doc:"our state, RFC 9293 §3.3.2"`
+	Seq    uint32 `json:"seq" doc:"its sequence number"`
+	Ack    uint32 `json:"ack,omitempty" doc:"its acknowledgement number"`
+	Bytes  int    `json:"bytes" doc:"its payload"`
+	Flags  string `json:"flags" doc:"its control bits"`
 }
 
 // TLSHandshake is what the two ends agreed on.
@@ -291,6 +389,15 @@ const (
 	KindDNSAnswer      Kind = "dns.answer"
 	KindGSLBPick       Kind = "gslb.pick"
 	KindTCPConnect     Kind = "tcp.connect"
+	KindARPResolve     Kind = "arp.resolve"
+	KindICMPError      Kind = "icmp.error"
+	KindLinkChange     Kind = "link.change"
+	KindLinkLoss       Kind = "link.loss"
+	KindTCPState       Kind = "tcp.state"
+	KindTCPCongestion  Kind = "tcp.congestion"
+	KindTCPRetransmit  Kind = "tcp.retransmit"
+	KindTCPProbe       Kind = "tcp.probe"
+	KindTCPDrop        Kind = "tcp.drop"
 	KindTLSHandshake   Kind = "tls.handshake"
 	KindHTTPRequest    Kind = "http.request"
 	KindEdgeLookup     Kind = "edge.lookup"
@@ -313,6 +420,15 @@ func (DNSReferral) Kind() Kind    { return KindDNSReferral }
 func (DNSAnswer) Kind() Kind      { return KindDNSAnswer }
 func (GSLBPick) Kind() Kind       { return KindGSLBPick }
 func (TCPConnect) Kind() Kind     { return KindTCPConnect }
+func (ARPResolve) Kind() Kind     { return KindARPResolve }
+func (ICMPError) Kind() Kind      { return KindICMPError }
+func (LinkChange) Kind() Kind     { return KindLinkChange }
+func (LinkLoss) Kind() Kind       { return KindLinkLoss }
+func (TCPState) Kind() Kind       { return KindTCPState }
+func (TCPCongestion) Kind() Kind  { return KindTCPCongestion }
+func (TCPRetransmit) Kind() Kind  { return KindTCPRetransmit }
+func (TCPProbe) Kind() Kind       { return KindTCPProbe }
+func (TCPDrop) Kind() Kind        { return KindTCPDrop }
 func (TLSHandshake) Kind() Kind   { return KindTLSHandshake }
 func (HTTPRequest) Kind() Kind    { return KindHTTPRequest }
 func (EdgeLookup) Kind() Kind     { return KindEdgeLookup }

@@ -71,7 +71,7 @@ func typeName(t reflect.Type) string {
 		return "object"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint32:
 		return "integer"
 	}
 	return t.Kind().String()

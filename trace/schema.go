@@ -79,7 +79,7 @@ func schemaOf(t reflect.Type) object {
 		return object{"type": "array", "items": schemaOf(t.Elem())}
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint32:
 		return object{"type": "integer"}
 	case reflect.Struct:
 		properties, required := object{}, []string{}

@@ -1,9 +1,9 @@
-// Package demo is a whole small internet on this machine's loopback
-// interface: a root server, a top-level domain, the shop's name server, the
-// CDN's with its choice of edges, a resolver, two edges and the shop itself.
-// Every station is an ordinary [node.Node] made from an ordinary
-// configuration file (internet/*.yaml); only the wires under them are not
-// real.
+// Package demo is a whole small internet in one process: a root server, a
+// top-level domain, the shop's name server, the CDN's with its choice of
+// edges, a resolver, two edges and the shop itself. Every station is an
+// ordinary [node.Node] made from an ordinary configuration file
+// (internet/*.yaml); only the wires under them are not real: they are this
+// machine's loopback interface ([Loopback]) or the lab ([Lab]).
 package demo
 
 import (
@@ -75,7 +75,7 @@ type Internet struct {
 	// Token opens the admin listener.
 	Token string
 
-	wires link.Loopback
+	wires Wires
 	ca    *cert.CA
 	nodes []station
 }
@@ -86,13 +86,30 @@ type station struct {
 	name string
 }
 
-// Start brings the demo up: every socket is bound when it returns.
-func Start(ctx context.Context, token string) (*Internet, error) {
-	d := &Internet{Recorder: &trace.Ring{}, Token: token}
-	d.wires.Prefer = map[netip.AddrPort]uint16{}
+// Wires is what the demo's hosts stand on.
+type Wires interface {
+	// Host returns the network as the host with this address has it.
+	Host(addr netip.Addr) link.Network
+}
+
+// Loopback returns wires on this machine's loopback interface, where others
+// meet the demo at the ports that [Internet.Doors] tells.
+func Loopback() *link.Loopback {
+	l := &link.Loopback{Prefer: map[netip.AddrPort]uint16{}}
 	for addr, port := range ports {
-		d.wires.Prefer[netip.MustParseAddrPort(addr)] = port
+		l.Prefer[netip.MustParseAddrPort(addr)] = port
 	}
+	return l
+}
+
+// Start brings the demo up on wires, which remain the caller's: every socket
+// is bound when it returns. The token opens the admin listener. Stations
+// note in recorder; nil means one of the demo's own.
+func Start(ctx context.Context, wires Wires, token string, recorder *trace.Ring) (*Internet, error) {
+	if recorder == nil {
+		recorder = &trace.Ring{}
+	}
+	d := &Internet{Recorder: recorder, Token: token, wires: wires}
 	var err error
 	if d.ca, err = cert.NewCA("waypost demo CA", time.Now()); err != nil {
 		return nil, err
@@ -157,19 +174,21 @@ func (d *Internet) Close() error {
 	return errors.Join(errs...)
 }
 
-// Door is where a station can be met from outside the demo.
+// Door is where a station can be met.
 type Door struct {
 	Name, Scheme string
 	Own          netip.AddrPort // as the demo's hosts see it
-	Real         netip.AddrPort // on this machine
+	Real         netip.AddrPort // on this machine; zero in the lab, which is not on it
 }
 
 // Doors returns all of them, in the order in which the stations started.
 func (d *Internet) Doors() []Door {
 	real := map[netip.AddrPort]netip.AddrPort{}
-	for _, m := range d.wires.Mappings() {
-		if m.Network == "udp" || !real[m.Own].IsValid() { // name servers are asked over UDP
-			real[m.Own] = m.Real
+	if l, ok := d.wires.(*link.Loopback); ok {
+		for _, m := range l.Mappings() {
+			if m.Network == "udp" || !real[m.Own].IsValid() { // name servers are asked over UDP
+				real[m.Own] = m.Real
+			}
 		}
 	}
 	var doors []Door

@@ -20,7 +20,7 @@ const testToken = "a token for the demo's tests"
 
 func start(t testing.TB) *Internet {
 	t.Helper()
-	d, err := Start(t.Context(), testToken)
+	d, err := Start(t.Context(), Loopback(), testToken, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

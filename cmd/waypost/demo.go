@@ -36,7 +36,7 @@ them. Then it goes on serving until it is interrupted and prints what to try.`,
 			if err := out.check(); err != nil {
 				return err
 			}
-			internet, err := demo.Start(cmd.Context(), rand.Text())
+			internet, err := demo.Start(cmd.Context(), demo.Loopback(), rand.Text(), nil)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,12 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"waypost/demo"
+	"waypost/link"
 	"waypost/report"
 	"waypost/trace"
 )
 
 func newDemo() *cobra.Command {
 	var once bool
+	var listen string
 	var out output
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -30,10 +34,15 @@ a browser would and shows every step of both journeys and what changed between
 them. Then it goes on serving until it is interrupted and prints what to try.`,
 		Example: `  waypost demo
   waypost demo --once --json record.json
+  waypost demo --listen 127.0.0.1:3128      a proxy into it, for curl or a browser
   waypost demo --once --svg waterfall.svg`,
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) (failed error) {
 			if err := out.check(); err != nil {
+				return err
+			}
+			door, err := listenProxy(cmd.Context(), listen)
+			if err != nil {
 				return err
 			}
 			internet, err := demo.Start(cmd.Context(), demo.Loopback(), rand.Text(), nil)
@@ -56,13 +65,41 @@ them. Then it goes on serving until it is interrupted and prints what to try.`,
 			if err := printDoors(os.Stdout, internet, dir, styleOf(os.Stdout)); err != nil {
 				return err
 			}
-			<-cmd.Context().Done()
-			return nil
+			return serveDoor(cmd.Context(), internet, door)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the two loads")
+	cmd.Flags().StringVar(&listen, "listen", "", "open an HTTP proxy into the demo's internet at `ADDR:PORT` of this machine")
+	cmd.MarkFlagsMutuallyExclusive("once", "listen")
 	out.flags(cmd)
 	return cmd
+}
+
+// listenProxy opens the socket of --listen; nil where the flag is not given.
+func listenProxy(ctx context.Context, addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--listen %q: write an IP address and a port, such as 127.0.0.1:3128", addr))
+	}
+	return link.OS{}.Listen(ctx, ap)
+}
+
+// serveDoor keeps the demo up until it is interrupted, with the proxy at l
+// where there is one.
+func serveDoor(ctx context.Context, internet *demo.Internet, l net.Listener) error {
+	if l == nil {
+		<-ctx.Done()
+		return nil
+	}
+	p, err := internet.Proxy()
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return p.Serve(ctx, l)
 }
 
 // loadTwice loads the demo's page over a cold and then a warm road.

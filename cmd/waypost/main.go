@@ -93,7 +93,7 @@ names, is wrong. NO_COLOR=1 turns colours off.`,
 		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newCheck())
+	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newCheck())
 	return root
 }
 

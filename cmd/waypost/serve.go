@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,28 +29,33 @@ the file opens them. docs/CONFIG.md describes every key.`,
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			for _, w := range config.Warnings {
-				log.Warn("configuration", "problem", w.Error())
-			}
-			n, err := node.New(config, node.Options{Log: log})
-			if err != nil {
-				return err
-			}
-			if err := n.Start(cmd.Context()); err != nil {
-				return err
-			}
-			select {
-			case <-cmd.Context().Done():
-				log.Info("stopping")
-				return n.Stop()
-			case err := <-n.Failed():
-				return errors.Join(err, n.Stop())
-			}
+			return serve(cmd.Context(), config)
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
+}
+
+// serve runs a node until ctx ends or one of its listeners fails.
+func serve(ctx context.Context, config *node.Config) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	for _, w := range config.Warnings {
+		log.Warn("configuration", "problem", w.Error())
+	}
+	n, err := node.New(config, node.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	if err := n.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping")
+		return n.Stop()
+	case err := <-n.Failed():
+		return errors.Join(err, n.Stop())
+	}
 }
 
 func newCheck() *cobra.Command {

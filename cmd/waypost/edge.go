@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"waypost/node"
+)
+
+// oneEdge is what the flags of `waypost edge` say.
+type oneEdge struct {
+	listen, listenTLS []string
+	cert, key         string
+	origin            []string
+	memory            string
+}
+
+func newEdge() *cobra.Command {
+	var f oneEdge
+	cmd := &cobra.Command{
+		Use:   "edge --listen ADDR:PORT --origin URL",
+		Short: "A caching reverse proxy for one origin, in one line",
+		Long: `edge is a cache before one origin: the edge of serve, for every host name, with
+the settings that serve has where a configuration says nothing. Every response
+tells in Cache-Status (RFC 9211) what the cache did.`,
+		Example: `  waypost edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000
+  waypost edge --listen-tls 127.0.0.1:8443 --cert www.pem --key www.key --origin http://127.0.0.1:8000`,
+		Args: exactArgs(0, "no arguments besides flags"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.config()
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), config)
+		},
+	}
+	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, "answer HTTP/1.1 and HTTP/2 in cleartext at `ADDR:PORT`; may be repeated")
+	cmd.Flags().StringArrayVar(&f.listenTLS, "listen-tls", nil, "answer HTTPS at `ADDR:PORT`; may be repeated; needs --cert and --key")
+	cmd.Flags().StringVar(&f.cert, "cert", "", "the certificate chain, PEM `FILE`, leaf first")
+	cmd.Flags().StringVar(&f.key, "key", "", "its private key, PEM `FILE`")
+	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
+	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
+	return cmd
+}
+
+// config is the configuration file that the flags stand for.
+func (f *oneEdge) config() (*node.Config, error) {
+	switch {
+	case len(f.origin) == 0:
+		return nil, usage(errors.New("no --origin: say where the content comes from, such as --origin http://127.0.0.1:8000"))
+	case len(f.listen)+len(f.listenTLS) == 0:
+		return nil, usage(errors.New("nowhere to listen: give --listen 127.0.0.1:8080, or --listen-tls with --cert and --key"))
+	case len(f.listenTLS) > 0 && (f.cert == "" || f.key == ""):
+		return nil, usage(errors.New("--listen-tls needs --cert FILE and --key FILE"))
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n", f.memory)
+	list(&text, "  http", f.listen)
+	list(&text, "  https", f.listenTLS)
+	if f.cert != "" {
+		fmt.Fprintf(&text, "  certificates: [{cert: %q, key: %q}]\n", f.cert, f.key)
+	}
+	text.WriteString("sites:\n  - name: origin\n    hosts: [\"*\"]\n    origin:\n")
+	list(&text, "      urls", f.origin)
+	config, err := node.Parse("flags", []byte(text.String()), os.ReadFile)
+	if err != nil {
+		return nil, flagError(err)
+	}
+	return config, nil
+}
+
+// flagError says what is wrong in the words of the flags instead of the
+// configuration's keys.
+func flagError(err error) error {
+	var problems node.Problems
+	if !errors.As(err, &problems) {
+		return usage(err)
+	}
+	var all []error
+	for _, p := range problems {
+		flag := p.Key
+		for _, f := range [...]struct{ key, flag string }{
+			{"edge.http[", "--listen"}, {"edge.https[", "--listen-tls"}, {"edge.memory", "--memory"},
+			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
+		} {
+			if strings.HasPrefix(p.Key, f.key) {
+				flag = f.flag
+			}
+		}
+		all = append(all, fmt.Errorf("%s: %s", flag, p.What))
+	}
+	return usage(errors.Join(all...))
+}
+
+// list writes a key with its values, where there are any.
+func list(w *strings.Builder, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s: [", key)
+	for i, v := range values {
+		if i > 0 {
+			w.WriteString(", ")
+		}
+		fmt.Fprintf(w, "%q", v)
+	}
+	w.WriteString("]\n")
+}

@@ -206,9 +206,11 @@ func TestSetWithoutServerName(t *testing.T) {
 		"[2001:db8::1]:443":      "2001:db8::1, 192.0.2.1",
 		"192.0.2.9:443":          "shop.test",
 	} {
-		c, err := set.Get(&tls.ClientHelloInfo{Conn: at{addr: addr}})
-		if err != nil || hostsOf(c.Leaf, 9) != want {
-			t.Errorf("at %s: %s, %v, want %s", addr, hostsOf(c.Leaf, 9), err, want)
+		for _, name := range []string{"", "192.0.2.77"} { // an address is no name
+			c, err := set.Get(&tls.ClientHelloInfo{Conn: at{addr: addr}, ServerName: name})
+			if err != nil || hostsOf(c.Leaf, 9) != want {
+				t.Errorf("at %s, named %q: %s, %v, want %s", addr, name, hostsOf(c.Leaf, 9), err, want)
+			}
 		}
 	}
 }

@@ -86,17 +86,19 @@ func (t *table) add(c tls.Certificate) error {
 	return nil
 }
 
-// Get is a tls.Config's GetCertificate. A client that names no host gets the
-// certificate for the address that it reached, or else the set's first. For
-// an unknown name it returns neither certificate nor error: then crypto/tls
-// sends the alert unrecognized_name (RFC 6066 §3), provided that
-// Config.Certificates is empty. See [Set.Config].
+// Get is a tls.Config's GetCertificate. A client that names no host, or an
+// address, gets the certificate for the address that it reached, or else the
+// set's first. For an unknown name it returns neither certificate nor error:
+// then crypto/tls sends the alert unrecognized_name (RFC 6066 §3), provided
+// that Config.Certificates is empty. See [Set.Config].
 func (s *Set) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	t := s.now.Load()
 	if t == nil {
 		return nil, nil
 	}
-	if hello.ServerName == "" {
+	// An address is no name (RFC 6066 §3 forbids it there); some clients
+	// send it nevertheless.
+	if _, err := netip.ParseAddr(hello.ServerName); err == nil || hello.ServerName == "" {
 		return t.byAddress(hello), nil
 	}
 	found := t.lookup(hello.ServerName)

@@ -1,0 +1,3 @@
+package tcp
+
+const pageSize = 16 << 10

@@ -94,6 +94,9 @@ func (b *bench) measure(ctx context.Context, p peer, c benchCase) (sample, error
 	if err != nil {
 		return sample{}, err
 	}
+	if err := vacant(ctx); err != nil {
+		return sample{}, err
+	}
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", serverCore}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.Create(filepath.Join(b.dir, p.name+".log"))
@@ -112,6 +115,20 @@ func (b *bench) measure(ctx context.Context, p peer, c benchCase) (sample, error
 		return sample{}, fmt.Errorf("%w\n%s", err, said)
 	}
 	return c.run(ctx, b, s)
+}
+
+// vacant waits until the server before has left the port: a child of Varnish
+// needs a moment to see that its parent is gone.
+func vacant(ctx context.Context) error {
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", plainPort))
+		if err == nil {
+			return l.Close()
+		}
+		if time.Now().After(until) {
+			return err
+		}
+	}
 }
 
 // stop ends the server and what it started: its own process group.

@@ -96,13 +96,16 @@ func (s *Set) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if t == nil {
 		return nil, nil
 	}
-	// An address is no name (RFC 6066 §3 forbids it there); some clients
-	// send it nevertheless.
-	if _, err := netip.ParseAddr(hello.ServerName); err == nil || hello.ServerName == "" {
+	if hello.ServerName == "" {
 		return t.byAddress(hello), nil
 	}
 	found := t.lookup(hello.ServerName)
 	if len(found) == 0 {
+		// An address is no name (RFC 6066 §3 forbids it there); some
+		// clients send it nevertheless.
+		if _, err := netip.ParseAddr(hello.ServerName); err == nil {
+			return t.byAddress(hello), nil
+		}
 		return nil, nil
 	}
 	if len(found) > 1 {

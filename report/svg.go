@@ -37,10 +37,6 @@ var svgPhases = [...]struct{ phase, colour string }{
 func SVG(w io.Writer, l *trace.Load) error {
 	out := bufio.NewWriter(w)
 	rows := Rows(l)
-	total := time.Millisecond
-	for i := range rows {
-		total = max(total, rows[i].End())
-	}
 	height := svgHead + len(rows)*svgRow + svgFoot
 	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="ui-sans-serif, system-ui, sans-serif" font-size="12">
 <style>
@@ -50,28 +46,54 @@ func SVG(w io.Writer, l *trace.Load) error {
 <rect class="page" width="%d" height="%d" rx="8"/>
 `, svgWidth, height, svgWidth, height)
 	fmt.Fprintf(out, `<text class="text" x="16" y="26" font-size="15" font-weight="600">%s</text>`+"\n", escape(l.URL))
-	fmt.Fprintf(out, `<text class="dim" x="%d" y="26" text-anchor="end">%s, %s</text>`+"\n", svgWidth-16, count(len(rows), "response"), ms(total))
-	for i := range rows {
-		y := svgHead + i*svgRow
-		if i%2 == 0 {
-			fmt.Fprintf(out, `<rect class="band" x="8" y="%d" width="%d" height="%d" rx="4"/>`+"\n", y, svgWidth-16, svgRow)
-		}
-	}
-	svgScale(out, total, svgHead+len(rows)*svgRow)
-	for i := range rows {
-		svgResponse(out, &rows[i], l.URL, svgHead+i*svgRow, total)
-	}
-	svgLegend(out, rows, height-16)
+	svgBody(out, l, rows, svgHead)
 	fmt.Fprintln(out, "</svg>")
 	return out.Flush()
 }
 
+// writeWaterfall draws the waterfall inside a page, which has its title.
+func writeWaterfall(p picture, id string, l *trace.Load) {
+	const head = 44
+	rows := Rows(l)
+	var said []string
+	for i := range rows[:min(len(rows), maxRowsTold)] {
+		r := &rows[i]
+		said = append(said, join(" ", label(r.URL, l.URL), svgStatus(r.Status), r.From, ms(r.Start())+" to "+ms(r.End())))
+	}
+	if n := len(rows) - maxRowsTold; n > 0 {
+		said = append(said, fmt.Sprintf("and %d more", n))
+	}
+	p.open(id, "waterfall", svgWidth, float64(head+len(rows)*svgRow+svgFoot), "Waterfall of "+l.URL, strings.Join(said, "; "))
+	svgBody(p, l, rows, head)
+	p.close()
+}
+
+// svgBody draws the responses below a head of so many pixels.
+func svgBody(out io.Writer, l *trace.Load, rows []Row, head int) {
+	total := time.Millisecond
+	for i := range rows {
+		total = max(total, rows[i].End())
+	}
+	fmt.Fprintf(out, `<text class="dim" x="%d" y="%d" text-anchor="end">%s, %s</text>`+"\n", svgWidth-16, head-38, count(len(rows), "response"), ms(total))
+	for i := range rows {
+		y := head + i*svgRow
+		if i%2 == 0 {
+			fmt.Fprintf(out, `<rect class="band" x="8" y="%d" width="%d" height="%d" rx="4"/>`+"\n", y, svgWidth-16, svgRow)
+		}
+	}
+	svgScale(out, total, head, head+len(rows)*svgRow)
+	for i := range rows {
+		svgResponse(out, &rows[i], l.URL, head+i*svgRow, total)
+	}
+	svgLegend(out, rows, head+len(rows)*svgRow+svgFoot-16)
+}
+
 // svgScale draws a line for each fifth of the time.
-func svgScale(out io.Writer, total time.Duration, bottom int) {
+func svgScale(out io.Writer, total time.Duration, head, bottom int) {
 	for i := range 6 {
 		x := svgLabel + svgBars*i/5
 		fmt.Fprintf(out, `<line class="line" x1="%d" y1="%d" x2="%d" y2="%d"/><text class="dim" x="%d" y="%d" text-anchor="middle" font-size="11">%s</text>`+"\n",
-			x, svgHead-8, x, bottom, x, svgHead-14, ms(total*time.Duration(i)/5))
+			x, head-8, x, bottom, x, head-14, ms(total*time.Duration(i)/5))
 	}
 }
 

@@ -1,0 +1,276 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// rung is one entry of a ladder: a segment, a change of state, a note, or a
+// stretch that is left out.
+type rung struct {
+	at      time.Duration
+	segment *Segment
+	state   *State
+	note    *Note
+	number  int // of the note
+	fold    *fold
+}
+
+// fold is a stretch of segments that is left out.
+type fold struct {
+	from, to time.Duration // first and last sent
+	segments int
+	lost     int
+	kinds    map[SegmentKind]int
+	bytes    int64
+}
+
+func (f *fold) add(s *Segment) {
+	if f.segments == 0 {
+		f.from, f.kinds = s.Sent, map[SegmentKind]int{}
+	}
+	f.to = s.Sent
+	f.segments++
+	f.kinds[s.Kind]++
+	f.bytes += s.Bytes
+	if s.Lost != "" {
+		f.lost++
+	}
+}
+
+// text says what was left out: "37 segments left out (40 ms): 25 data, 36.2 KB, 12 ACK".
+func (f *fold) text() string {
+	var parts []string
+	for _, k := range segmentKinds {
+		if n := f.kinds[k.kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, k.words))
+		}
+	}
+	if f.lost > 0 {
+		parts = append(parts, fmt.Sprintf("%d of them lost", f.lost))
+	}
+	if f.bytes > 0 {
+		parts = append(parts, quantity(Bytes, float64(f.bytes)))
+	}
+	return fmt.Sprintf("%s left out (%s): %s", count(f.segments, "segment"), lapse(f.to-f.from), strings.Join(parts, ", "))
+}
+
+// segmentKinds puts the kinds into words, in the order of a legend.
+var segmentKinds = [...]struct {
+	kind  SegmentKind
+	words string
+}{
+	{SegmentOpen, "SYN"},
+	{SegmentData, "data"},
+	{SegmentAgain, "sent again"},
+	{SegmentAck, "ACK"},
+	{SegmentDup, "duplicate ACK"},
+	{SegmentProbe, "probe"},
+	{SegmentClose, "FIN"},
+	{SegmentReset, "RST"},
+	{SegmentOther, "other"},
+}
+
+// kindOf is k, or SegmentOther where k is none of ours: a kind becomes the
+// name of a class.
+func kindOf(k SegmentKind) SegmentKind {
+	for _, known := range segmentKinds {
+		if k == known.kind {
+			return k
+		}
+	}
+	return SegmentOther
+}
+
+func kindWords(k SegmentKind) string {
+	for _, known := range segmentKinds {
+		if k == known.kind {
+			return known.words
+		}
+	}
+	return "other"
+}
+
+// ordered returns the segments between known lanes in the order in which
+// they were sent.
+func ordered(q *Sequence) []Segment {
+	var kept []Segment
+	lanes := min(len(q.Lanes), maxLanes)
+	for _, s := range q.Segments[:min(len(q.Segments), maxSegments)] {
+		if s.From >= 0 && s.To >= 0 && s.From < lanes && s.To < lanes && s.From != s.To {
+			s.Kind = kindOf(s.Kind)
+			kept = append(kept, s)
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b Segment) int { return cmp.Compare(a.Sent, b.Sent) })
+	return kept
+}
+
+// orderedNotes returns the notes in the order of time: their place is their
+// number.
+func orderedNotes(notes []Note) []Note {
+	notes = slices.Clone(notes)
+	slices.SortStableFunc(notes, func(a, b Note) int { return cmp.Compare(a.At, b.At) })
+	return notes
+}
+
+// rungs puts a sequence in the order of time and folds it to about so many
+// segments and so many notes. At one moment a note comes before the change
+// of state, and that before what is sent.
+func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
+	notes := orderedNotes(q.Notes)
+	notes = notes[:min(len(notes), maxNotes)]
+	states := slices.Clone(q.States)
+	slices.SortStableFunc(states, func(a, b State) int { return cmp.Compare(a.At, b.At) })
+	states = states[:min(len(states), maxStates)]
+	show := shown(segments, notes, maxShown)
+	var out []rung
+	var hidden fold
+	flush := func() {
+		if hidden.segments > 0 {
+			f := hidden
+			out = append(out, rung{at: f.from, fold: &f})
+			hidden = fold{}
+		}
+	}
+	aside := func(until time.Duration) {
+		for len(notes) > 0 && notes[0].At <= until || len(states) > 0 && states[0].At <= until {
+			flush()
+			if len(notes) > 0 && (len(states) == 0 || notes[0].At <= states[0].At) {
+				n := notes[0]
+				notes = notes[1:]
+				out = append(out, rung{at: n.At, note: &n, number: min(len(q.Notes), maxNotes) - len(notes)})
+				continue
+			}
+			s := states[0]
+			states = states[1:]
+			if s.Lane >= 0 && s.Lane < len(q.Lanes) && s.Lane < maxLanes {
+				out = append(out, rung{at: s.At, state: &s})
+			}
+		}
+	}
+	for i := range segments {
+		aside(segments[i].Sent)
+		if !show[i] {
+			hidden.add(&segments[i])
+			continue
+		}
+		flush()
+		out = append(out, rung{at: segments[i].Sent, segment: &segments[i]})
+	}
+	flush()
+	aside(1<<63 - 1)
+	return out
+}
+
+// Segments that stay at both ends of a folded ladder: a handshake with the
+// first flight, and a close.
+const (
+	foldHead = 12
+	foldTail = 10
+)
+
+// shown chooses the segments of a ladder: all where they are few; otherwise
+// the ends, then what is out of the ordinary, then what stands next to it or
+// to a note, as far as maxShown reaches. A stretch of one is not folded.
+func shown(segments []Segment, notes []Note, maxShown int) []bool {
+	show := make([]bool, len(segments))
+	n := len(segments)
+	if n <= maxShown {
+		for i := range show {
+			show[i] = true
+		}
+		return show
+	}
+	left := maxShown
+	take := func(i int) {
+		if i >= 0 && i < n && !show[i] && left > 0 {
+			show[i] = true
+			left--
+		}
+	}
+	for i := range min(foldHead, maxShown/3) {
+		take(i)
+	}
+	for i := range min(foldTail, maxShown/3) {
+		take(n - 1 - i)
+	}
+	odd := oddOnes(segments)
+	for _, i := range odd {
+		take(i)
+	}
+	for _, note := range notes {
+		i, _ := slices.BinarySearchFunc(segments, note.At, func(s Segment, at time.Duration) int { return cmp.Compare(s.Sent, at) })
+		take(i - 1)
+		take(i)
+	}
+	for _, i := range odd {
+		take(i - 1)
+		take(i + 1)
+	}
+	for i := range show {
+		if !show[i] && i > 0 && i+1 < n && show[i-1] && show[i+1] {
+			show[i] = true
+		}
+	}
+	return show
+}
+
+// oddOnes are the segments that tell something: all but data and
+// acknowledgements that arrived, and of a row of duplicates the first three.
+func oddOnes(segments []Segment) []int {
+	var odd []int
+	dups := 0
+	for i := range segments {
+		switch s := &segments[i]; {
+		case s.Kind == SegmentDup:
+			if dups++; dups <= 3 {
+				odd = append(odd, i)
+			}
+		case s.Lost != "" || s.Kind != SegmentData && s.Kind != SegmentAck && s.Kind != SegmentOther:
+			odd = append(odd, i)
+		case s.Kind == SegmentAck:
+			dups = 0
+		}
+	}
+	return odd
+}
+
+// endOf is the last moment of a sequence.
+func endOf(q *Sequence, segments []Segment) time.Duration {
+	end := time.Duration(1)
+	for i := range segments {
+		end = max(end, segments[i].Sent, segments[i].Arrived)
+	}
+	for _, s := range q.States {
+		end = max(end, s.At)
+	}
+	for _, n := range q.Notes {
+		end = max(end, n.At)
+	}
+	return end
+}
+
+// leftOut says what a ladder does not hold, besides its folds.
+func leftOut(q *Sequence, segments []Segment, maxNotes int) string {
+	var parts []string
+	if n := q.Omitted; n > 0 {
+		parts = append(parts, count(n, "segment")+" went that were not collected")
+	}
+	if n := len(q.Segments) - len(segments); n > 0 {
+		parts = append(parts, count(n, "segment")+" not drawn: between lanes that are not here, or too many")
+	}
+	if n := len(q.Notes) - maxNotes; n > 0 {
+		parts = append(parts, count(n, "later note")+" left out")
+	}
+	if n := len(q.States) - maxStates; n > 0 {
+		parts = append(parts, count(n, "later change")+" of state left out")
+	}
+	if n := len(q.Lanes) - maxLanes; n > 0 {
+		parts = append(parts, count(n, "host")+" left out")
+	}
+	return strings.Join(parts, "; ")
+}

@@ -113,6 +113,9 @@ func zeroless(n int, unit string) string {
 
 // quantity writes a value of a unit with the digits that matter.
 func quantity(u Unit, v float64) string {
+	if v == 0 {
+		return "0"
+	}
 	switch u {
 	case Bytes:
 		return scaled(v, " B", " KB", " MB", " GB")

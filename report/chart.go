@@ -29,6 +29,8 @@ type Series struct {
 	// Dots draws measurements as points. Otherwise the value holds until
 	// the next point: steps.
 	Dots bool
+	// Fill tints the ground under the curve: an amount more than a bound.
+	Fill bool
 }
 
 // Point is a value at a moment. NaN ends the curve until the next point: the

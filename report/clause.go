@@ -5,17 +5,18 @@ import (
 	"strings"
 )
 
-// clauseLink writes a clause as HTML. One of an RFC leads to its text; the
-// page itself loads nothing.
+// clauseLink writes a clause as HTML.
 func clauseLink(clause string) string {
-	text := escape(clause)
+	return `<span class="clause">` + linked(clause, cut(clause)) + `</span>`
+}
+
+// linked writes text as a link to the clause that it names, in HTML or SVG,
+// where that is one of an RFC. The page itself loads nothing.
+func linked(clause, text string) string {
 	rest, ok := strings.CutPrefix(clause, "RFC ")
-	if !ok {
-		return `<span class="clause">` + text + `</span>`
-	}
-	number := digits(rest)
-	if number == "" || len(number) > 5 { // as long as an RFC's number may get
-		return `<span class="clause">` + text + `</span>`
+	number := strings.TrimRight(digits(rest), ".")
+	if !ok || number == "" || len(number) > 5 || strings.Contains(number, ".") { // five digits: as long as an RFC's number may get
+		return escape(text)
 	}
 	at := ""
 	if _, section, ok := strings.Cut(rest, "§"); ok {
@@ -23,7 +24,7 @@ func clauseLink(clause string) string {
 			at = "#section-" + s
 		}
 	}
-	return fmt.Sprintf(`<a class="clause" rel="noreferrer" href="https://www.rfc-editor.org/rfc/rfc%s%s">%s</a>`, strings.TrimRight(number, "."), at, text)
+	return fmt.Sprintf(`<a rel="noreferrer" href="https://www.rfc-editor.org/rfc/rfc%s%s">%s</a>`, number, at, escape(text))
 }
 
 // digits is the number, with points, that text begins with.

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -129,16 +130,18 @@ func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
 	show := shown(segments, notes, maxShown)
 	var out []rung
 	var hidden fold
-	flush := func() {
-		if hidden.segments > 0 {
-			f := hidden
+	flush := func(next int) {
+		switch f := hidden; {
+		case f.segments == 1: // naming it takes no more room than leaving it out
+			out = append(out, rung{at: f.from, segment: &segments[next-1]})
+		case f.segments > 1:
 			out = append(out, rung{at: f.from, fold: &f})
-			hidden = fold{}
 		}
+		hidden = fold{}
 	}
-	aside := func(until time.Duration) {
+	aside := func(until time.Duration, next int) {
 		for len(notes) > 0 && notes[0].At <= until || len(states) > 0 && states[0].At <= until {
-			flush()
+			flush(next)
 			if len(notes) > 0 && (len(states) == 0 || notes[0].At <= states[0].At) {
 				n := notes[0]
 				notes = notes[1:]
@@ -153,16 +156,16 @@ func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
 		}
 	}
 	for i := range segments {
-		aside(segments[i].Sent)
+		aside(segments[i].Sent, i)
 		if !show[i] {
 			hidden.add(&segments[i])
 			continue
 		}
-		flush()
+		flush(i)
 		out = append(out, rung{at: segments[i].Sent, segment: &segments[i]})
 	}
-	flush()
-	aside(1<<63 - 1)
+	flush(len(segments))
+	aside(math.MaxInt64, len(segments))
 	return out
 }
 
@@ -175,7 +178,7 @@ const (
 
 // shown chooses the segments of a ladder: all where they are few; otherwise
 // the ends, then what is out of the ordinary, then what stands next to it or
-// to a note, as far as maxShown reaches. A stretch of one is not folded.
+// to a note, as far as maxShown reaches.
 func shown(segments []Segment, notes []Note, maxShown int) []bool {
 	show := make([]bool, len(segments))
 	n := len(segments)
@@ -210,11 +213,6 @@ func shown(segments []Segment, notes []Note, maxShown int) []bool {
 	for _, i := range odd {
 		take(i - 1)
 		take(i + 1)
-	}
-	for i := range show {
-		if !show[i] && i > 0 && i+1 < n && show[i-1] && show[i+1] {
-			show[i] = true
-		}
 	}
 	return show
 }

@@ -55,7 +55,7 @@ func loadSummary(l *trace.Load) string {
 	if l.Fault != "" {
 		fault = "failed: " + l.Fault
 	}
-	return join(" · ", lapse(t.took), fault, count(t.requests, "request"), cached, count(t.connects, "TCP connection"), size(t.bytes), "trace "+l.Trace.String())
+	return join(" · ", lapse(t.took), fault, count(t.requests, "request"), cached, count(t.connects, "TCP connection"), size(t.bytes))
 }
 
 // step writes one event: a line that unfolds to all that it says.
@@ -69,7 +69,7 @@ func (p sheet) step(l *trace.Load, e *trace.Event) {
 	if d := e.Decision; d != nil {
 		fmt.Fprintf(p, `<span class="d"><span class="verdict %s">%s:</span> %s`, verdictClass(d.Verdict), harmless(d.Verdict), harmless(d.Reason))
 		if d.Clause != "" {
-			fmt.Fprint(p, " ", clauseLink(cut(d.Clause)))
+			fmt.Fprint(p, " ", clauseLink(d.Clause))
 		}
 		if d.Because != "" {
 			fmt.Fprintf(p, `<br><span class="dimmed">decided by <code>%s</code></span>`, harmless(d.Because))
@@ -121,7 +121,7 @@ func (p sheet) stations(l *trace.Load) {
 	if len(names) == 0 {
 		return
 	}
-	fmt.Fprintf(p, "<details><summary>%s</summary>\n", count(len(names), "station"))
+	fmt.Fprintf(p, "<details><summary>%s of trace %s</summary>\n", count(len(names), "station"), l.Trace)
 	p.scroll("Stations of " + l.URL)
 	fmt.Fprintln(p, "<table><thead><tr><th scope=\"col\">station</th><th scope=\"col\">events</th><th scope=\"col\">first</th><th scope=\"col\">last</th></tr></thead><tbody>")
 	for _, name := range names[:min(len(names), maxTableRows)] {

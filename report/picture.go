@@ -65,6 +65,14 @@ type pen struct {
 	drawing      bool
 	x, low, high float64 // the column under way
 	first, last  float64
+	begun        float64 // where the stretch under way began
+	grounds      []ground
+}
+
+// ground is where a stretch of a curve ends in its path, and its extent.
+type ground struct {
+	end      int
+	from, to float64
 }
 
 // to adds a point; NaN lifts the pen.
@@ -86,6 +94,7 @@ func (p *pen) to(x, y float64) {
 		}
 	} else {
 		fmt.Fprintf(&p.b, "M%s %s", px(x), px(y))
+		p.begun = x
 	}
 	p.drawing, p.x, p.low, p.high, p.first, p.last = true, x, y, y, y, y
 }
@@ -113,6 +122,18 @@ func (p *pen) lift(x float64) {
 		fmt.Fprintf(&p.b, "H%s", px(x))
 	}
 	p.drawing = false
+	p.grounds = append(p.grounds, ground{p.b.Len(), p.begun, max(x, p.x)})
+}
+
+// area is the surface between the curve and a ground, once it is drawn.
+func (p *pen) area(y float64) string {
+	var b strings.Builder
+	line, from := p.b.String(), 0
+	for _, g := range p.grounds {
+		fmt.Fprintf(&b, "%sV%sH%sZ", line[from:g.end], px(y), px(g.from))
+		from = g.end
+	}
+	return b.String()
 }
 
 func (p *pen) String() string {

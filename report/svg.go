@@ -46,6 +46,7 @@ func SVG(w io.Writer, l *trace.Load) error {
 <rect class="page" width="%d" height="%d" rx="8"/>
 `, svgWidth, height, svgWidth, height)
 	fmt.Fprintf(out, `<text class="text" x="16" y="26" font-size="15" font-weight="600">%s</text>`+"\n", escape(l.URL))
+	fmt.Fprintf(out, `<text class="dim" x="%d" y="26" text-anchor="end">%s, %s</text>`+"\n", svgWidth-16, count(len(rows), "response"), ms(totalOf(rows)))
 	svgBody(out, l, rows, svgHead)
 	fmt.Fprintln(out, "</svg>")
 	return out.Flush()
@@ -53,7 +54,7 @@ func SVG(w io.Writer, l *trace.Load) error {
 
 // writeWaterfall draws the waterfall inside a page, which has its title.
 func writeWaterfall(p picture, id string, l *trace.Load) {
-	const head = 44
+	const head = 30
 	rows := Rows(l)
 	var said []string
 	for i := range rows[:min(len(rows), maxRowsTold)] {
@@ -70,11 +71,7 @@ func writeWaterfall(p picture, id string, l *trace.Load) {
 
 // svgBody draws the responses below a head of so many pixels.
 func svgBody(out io.Writer, l *trace.Load, rows []Row, head int) {
-	total := time.Millisecond
-	for i := range rows {
-		total = max(total, rows[i].End())
-	}
-	fmt.Fprintf(out, `<text class="dim" x="%d" y="%d" text-anchor="end">%s, %s</text>`+"\n", svgWidth-16, head-38, count(len(rows), "response"), ms(total))
+	total := totalOf(rows)
 	for i := range rows {
 		y := head + i*svgRow
 		if i%2 == 0 {
@@ -86,6 +83,15 @@ func svgBody(out io.Writer, l *trace.Load, rows []Row, head int) {
 		svgResponse(out, &rows[i], l.URL, head+i*svgRow, total)
 	}
 	svgLegend(out, rows, head+len(rows)*svgRow+svgFoot-16)
+}
+
+// totalOf is where the axis of time ends.
+func totalOf(rows []Row) time.Duration {
+	total := time.Millisecond
+	for i := range rows {
+		total = max(total, rows[i].End())
+	}
+	return total
 }
 
 // svgScale draws a line for each fifth of the time.
@@ -107,6 +113,9 @@ func svgResponse(out io.Writer, r *Row, page string, y int, total time.Duration)
 		x, wide := at(p.Start), max(1.5, at(p.End)-at(p.Start))
 		fmt.Fprintf(out, `<rect x="%.1f" y="%d" width="%.1f" height="%d" rx="1.5" fill="%s"><title>%s %s, from %s</title></rect>`+"\n",
 			x, y+5, wide, svgRow-10, svgColour(p.Name), p.Name, ms(p.End-p.Start), ms(p.Start))
+		if textWidth(p.Name, 9.5) < wide-6 { // a word where there is room, for those who see no colours
+			fmt.Fprintf(out, `<text x="%.1f" y="%d" font-size="9.5" fill="#0d1318" pointer-events="none">%s</text>`+"\n", x+4, y+14, p.Name)
+		}
 	}
 	fmt.Fprintf(out, `<text class="dim" x="%.1f" y="%d" font-size="11">%s</text>`+"\n", at(r.End())+6, text, ms(r.End()-r.Start()))
 }

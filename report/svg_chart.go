@@ -16,7 +16,7 @@ const (
 	chartRight  = 150.0 // room for the names of curves
 	chartHead   = 46.0  // the notes' numbers and the axis above
 	chartFoot   = 26.0
-	panelHead   = 26.0 // a panel's title
+	panelHead   = 28.0 // a panel's title
 	panelHeight = 116.0
 	trailHeight = 340.0
 	stateHeight = 20.0
@@ -135,40 +135,55 @@ func (d *chartDrawing) panel(p *Panel, y float64) float64 {
 		d.line("line", chartLeft, v.at(t), chartWidth-chartRight, v.at(t))
 		d.text("dim", "end", chartLeft-8, v.at(t)+4, quantity(p.Unit, t))
 	}
-	type name struct {
-		y     float64
-		class string
-		text  string
-	}
-	var names []name
+	var names []curveName
 	for i, s := range series {
 		low, high, ok := bounds(s)
-		class := fmt.Sprintf("c%d", i)
+		n := curveName{class: fmt.Sprintf("c%d", i), text: s.Name, dots: s.Dots}
 		switch {
 		case !ok:
 			continue
-		case above[i]:
-			names = append(names, name{top, class, fmt.Sprintf("↑ %s: %s", s.Name, span(p.Unit, low, high))})
-		default:
-			last := d.curve(s, class, v, fmt.Sprintf("%s: %s", s.Name, span(p.Unit, low, high)))
-			names = append(names, name{v.at(last), class, s.Name})
+		case above[i]: // it would press the others to the ground
+			n.y, n.text = top, "↑ "+s.Name
+			names = append(names, n, curveName{y: top, text: span(p.Unit, low, high)})
+			continue
 		}
+		n.y = v.at(d.curve(s, n.class, v, fmt.Sprintf("%s: %s", s.Name, span(p.Unit, low, high))))
+		names = append(names, n)
 	}
-	slices.SortStableFunc(names, func(a, b name) int { return cmp.Compare(a.y, b.y) })
+	d.names(names, top, bottom)
+	return bottom + 6
+}
+
+// curveName is the label at a curve's end. One without a class goes on with
+// the label above it.
+type curveName struct {
+	y           float64
+	class, text string
+	dots        bool
+}
+
+// names writes the curves' names beside their ends, none on another.
+func (d *chartDrawing) names(names []curveName, top, bottom float64) {
+	slices.SortStableFunc(names, func(a, b curveName) int { return cmp.Compare(a.y, b.y) })
 	at := make([]float64, len(names))
 	for i := range names {
 		at[i] = names[i].y
 	}
 	spread(at, 14, top, bottom)
+	x := chartWidth - chartRight
 	for i, n := range names {
-		x := chartWidth - chartRight
-		d.path("lead", fmt.Sprintf("M%s %sL%s %s", px(x+2), px(n.y), px(x+12), px(at[i])), "")
-		d.line("curve "+n.class, x+12, at[i], x+30, at[i])
-		for k, line := range wrap(n.text, 19)[:min(2, len(wrap(n.text, 19)))] {
-			d.text("name", "start", x+35, at[i]+4+float64(k)*12, line)
+		switch {
+		case n.class == "":
+			d.text("dim", "start", x+35, at[i]+4, strings.TrimSpace(column(n.text, 19)))
+			continue
+		case n.dots:
+			d.path("dots "+n.class, fmt.Sprintf("M%s %sh0m7 0h0m7 0h0", px(x+14), px(at[i])), "")
+		default:
+			d.path("lead", fmt.Sprintf("M%s %sL%s %s", px(x+2), px(n.y), px(x+12), px(at[i])), "")
+			d.line("curve "+n.class, x+12, at[i], x+30, at[i])
 		}
+		d.text("name", "start", x+35, at[i]+4, strings.TrimSpace(column(n.text, 19)))
 	}
-	return bottom + 6
 }
 
 func span(u Unit, low, high float64) string {
@@ -246,6 +261,9 @@ func (d *chartDrawing) curve(s Series, class string, v scale, tip string) (last 
 		line.to(d.x.when(p.At), y)
 	}
 	line.lift(d.x.when(d.end))
+	if s.Fill {
+		d.path("fill "+class, line.area(v.at(0)), "")
+	}
 	d.path("curve "+class, line.String(), tip)
 	return last
 }

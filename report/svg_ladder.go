@@ -16,9 +16,9 @@ import (
 
 // Measures of a ladder, in pixels at its natural size.
 const (
-	ladderTime  = 66.0  // the column of times
-	ladderLabel = 226.0 // the labels of either side
-	ladderGap   = 300.0 // between two lanes; less where there are many
+	ladderTime  = 76.0  // the column of times
+	ladderLabel = 250.0 // the labels of either side
+	ladderGap   = 280.0 // between two lanes; less where there are many
 	ladderNotes = 268.0 // the column of notes
 	ladderHead  = 52.0
 	ladderRow   = 17.0 // a labelled row at least
@@ -74,20 +74,23 @@ func writeLadder(p picture, id string, q *Sequence, segments []Segment) {
 	words := fmt.Sprintf("%s between %s in %s. The same as text stands below the diagram.", count(len(segments), "segment"), strings.Join(laneNames(q), ", "), lapse(d.end))
 	d.open(id, "ladder", d.width, height, q.Title, words)
 	d.lanes()
+	for i := range d.rungs {
+		d.fold(i)
+	}
 	for i := range d.silences {
 		d.silence(d.silences[i])
 	}
 	for i := range d.rungs {
 		d.arrow(i)
 	}
-	lastTime := math.Inf(-1)
+	lastTime, said := math.Inf(-1), ""
 	for i := range d.rungs {
 		if d.rungs[i].note != nil {
 			continue
 		}
-		if y := d.sentY[i]; y-lastTime >= 12 {
-			d.text("dim", "end", ladderTime-8, y+4, clock(d.rungs[i].at, d.end))
-			lastTime = y
+		if y, at := d.sentY[i], clock(d.rungs[i].at, d.end); y-lastTime >= 12 && at != said {
+			d.text("dim", "end", ladderTime-8, y+4, at)
+			lastTime, said = y, at
 		}
 		d.label(i)
 	}
@@ -160,9 +163,9 @@ func (d *ladderDrawing) place(typical time.Duration) {
 			fall = ladderLong + 4
 		}
 		if k > 0 {
-			y += min(fall, ladderLong+4)
+			y += max(0, min(fall, ladderLong+4))
 		}
-		before = m.at
+		before = max(before, m.at)
 		switch {
 		case m.end:
 			lane := r.segment.To
@@ -179,7 +182,7 @@ func (d *ladderDrawing) place(typical time.Duration) {
 			y = max(y, row+ladderRow)
 			d.sentY[m.rung] = y + ladderFold/2 - 8
 			y += ladderFold - ladderRow
-			row, before = y, r.fold.to
+			row, before = y, max(before, r.fold.to)
 			continue
 		default:
 			y = max(y, row+ladderRow)
@@ -211,8 +214,17 @@ func (d *ladderDrawing) silence(s silence) {
 	d.text("quiet", "middle", (d.lane(0)+d.lane(last))/2, s.y+4, "⋮ "+lapse(s.took)+" pass ⋮")
 }
 
+// fold draws the band of a stretch that is left out.
+func (d *ladderDrawing) fold(i int) {
+	if d.rungs[i].fold == nil {
+		return
+	}
+	x1, x2, y := d.lane(0), d.lane(min(len(d.q.Lanes), maxLanes)-1), d.sentY[i]
+	fmt.Fprintf(d, `<rect class="fold" x="%s" y="%s" width="%s" height="%s" rx="6"/>`+"\n", px(x1-14), px(y-ladderFold/2+5), px(x2-x1+28), px(ladderFold-10))
+}
+
 // arrow draws a segment from lane to lane. One that was lost ends in a cross
-// two thirds of the way, where its fall would have been.
+// before the middle.
 func (d *ladderDrawing) arrow(i int) {
 	s := d.rungs[i].segment
 	if s == nil {
@@ -223,7 +235,7 @@ func (d *ladderDrawing) arrow(i int) {
 	class := "arrow k-" + string(s.Kind)
 	if s.Lost != "" {
 		tip += ", lost: " + s.Lost
-		x2, y2 = x1+(x2-x1)*0.62, y1+max(8, ladderSlope*0.4)
+		x2, y2 = x1+(x2-x1)*0.42, y1+ladderSlope*0.4
 		d.path(class+" gone", fmt.Sprintf("M%s %sL%s %s", px(x1), px(y1), px(x2), px(y2)), tip)
 		d.path("cross", fmt.Sprintf("M%s %sl10 10m0 -10l-10 10", px(x2-5), px(y2-5)), tip)
 		anchor, at := "start", x2+10
@@ -243,20 +255,18 @@ func (d *ladderDrawing) arrow(i int) {
 // label names a rung beside the lanes.
 func (d *ladderDrawing) label(i int) {
 	r, y := &d.rungs[i], d.sentY[i]
-	last := min(len(d.q.Lanes), maxLanes) - 1
 	switch {
 	case r.segment != nil:
 		s := r.segment
-		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(s.Label, 34)))
+		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(s.Label, 38)))
 	case r.state != nil:
 		x, name := d.lane(r.state.Lane), strings.TrimSpace(column(r.state.Name, 28))
 		d.path("knob", fmt.Sprintf("M%s %sl4.5 4.5l-4.5 4.5l-4.5 -4.5z", px(x), px(y-4.5)), r.state.Name)
 		d.beside(r.state.Lane, y, "became", name)
 	case r.fold != nil:
-		x1, x2 := d.lane(0), d.lane(last)
-		fmt.Fprintf(d, `<rect class="fold" x="%s" y="%s" width="%s" height="%s" rx="6"/>`+"\n", px(x1-14), px(y-ladderFold/2+9), px(x2-x1+28), px(ladderFold-14))
-		for k, line := range wrap("⋮ "+r.fold.text(), int((x2-x1)/5.8)) {
-			d.text("folded", "middle", (x1+x2)/2, y-2+13*float64(k), line)
+		lines := wrap("⋮ "+r.fold.text(), 40)
+		for k, line := range lines {
+			d.text("folded", "end", d.lane(0)-20, y+4+13*(float64(k)-float64(len(lines)-1)/2), line)
 		}
 	}
 }
@@ -313,7 +323,8 @@ func (d *ladderDrawing) notes() (drawn string, bottom float64) {
 			write("note", l, 0)
 		}
 		if r.note.Clause != "" {
-			write("clause", strings.TrimSpace(column(r.note.Clause, noteColumns)), 0)
+			fmt.Fprintf(&b, `<text class="clause" x="%s" y="%s">%s</text>`+"\n", px(x), px(line), linked(r.note.Clause, strings.TrimSpace(column(r.note.Clause, noteColumns))))
+			line += noteLine
 		}
 		bottom = line - noteLine + 4
 	}

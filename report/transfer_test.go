@@ -91,7 +91,7 @@ func (f *fakeTransfer) carry(s Segment, then func()) {
 
 func newFakeTransfer(size int64, drop ...int) *fakeTransfer {
 	f := &fakeTransfer{size: size, drop: drop, cwnd: 10 * fakeMSS, una: 1, next: 1, top: 1, got: 1}
-	f.q = Sequence{Title: "client → server", Lanes: []Lane{{"client", "192.0.2.10:49152"}, {"server", "203.0.113.80:80"}}}
+	f.q = Sequence{Title: "Segment by segment", Lanes: []Lane{{"client", "192.0.2.10:49152"}, {"server", "203.0.113.80:80"}}}
 	f.state(0, "CLOSED")
 	f.state(1, "LISTEN")
 	f.state(0, "SYN-SENT")
@@ -229,9 +229,9 @@ func (f *fakeTransfer) document() Document {
 		Title: "What the sender allowed itself", Trail: &f.q, Notes: f.q.Notes,
 		Summary: "All panels share one axis of time. The numbers are explained below them.",
 		Panels: []Panel{
-			{"Windows", Bytes, []Series{{Name: "cwnd", Points: f.chart[0]}, {Name: "ssthresh", Points: f.chart[1]}, {Name: "in flight", Points: f.chart[2]}, {Name: "peer's window", Points: f.chart[3]}}},
+			{"Windows", Bytes, []Series{{Name: "cwnd", Points: f.chart[0]}, {Name: "ssthresh", Points: f.chart[1]}, {Name: "in flight", Points: f.chart[2], Fill: true}, {Name: "peer's window", Points: f.chart[3]}}},
 			{"Round-trip time", Seconds, []Series{{Name: "measured", Points: f.chart[4], Dots: true}}},
-			{"Bottleneck's queue", Bytes, []Series{{Name: "queued", Points: f.chart[5]}}},
+			{"Bottleneck's queue", Bytes, []Series{{Name: "queued", Points: f.chart[5], Fill: true}}},
 		},
 	}
 	return Document{

@@ -37,7 +37,7 @@ func (n *Node) edge() (role, error) {
 	e, err := edge.New(edge.Config{
 		Name:       c.Name,
 		Sites:      c.Sites,
-		Store:      store.NewMemory(c.Memory),
+		Store:      n.store(c.Memory),
 		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots, Sessions: tls.NewLRUClientSessionCache(originSessions)},
 		Station:    n.station("edge " + c.Name),
 		TrustTrace: n.config.Trust,
@@ -45,6 +45,7 @@ func (n *Node) edge() (role, error) {
 	if err != nil {
 		return role{}, err
 	}
+	n.cache = e
 	return role{
 		listen: func(ctx context.Context) ([]func(context.Context) error, error) {
 			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e})
@@ -56,6 +57,14 @@ func (n *Node) edge() (role, error) {
 		},
 		close: e.Close,
 	}, nil
+}
+
+// store is the edge's memory.
+func (n *Node) store(bytes int64) *store.Memory {
+	if draw := n.random("store"); draw != nil {
+		return store.NewMemorySeeded(bytes, draw())
+	}
+	return store.NewMemory(bytes)
 }
 
 // serverTLS chooses among certificates by the name that the client asks for;

@@ -38,7 +38,7 @@ func (n *Node) resolver() (role, error) {
 	c := n.config.Resolver
 	config := resolver.Config{
 		Network: n.network, Zones: c.Zones, Roots: c.Roots, Allow: c.Allow, TracePeers: c.Peers,
-		ECS: true, Station: n.station(c.Name),
+		ECS: true, Station: n.station(c.Name), Rand: n.random("resolver"),
 	}
 	if err := hostsInto(&config, c.Hosts, c.HostsFile); err != nil {
 		return role{}, err
@@ -66,7 +66,7 @@ func (n *Node) stub(servers []netip.AddrPort, peers []netip.Prefix, hosts, hosts
 		servers = system.Servers
 	}
 	config := resolver.Config{
-		Network: n.network, TracePeers: peers,
+		Network: n.network, TracePeers: peers, Rand: n.random("names"),
 		Forward: []resolver.Forward{{Zone: dns.Root, Servers: servers}},
 	}
 	if err := hostsInto(&config, hosts, hostsFile); err != nil {

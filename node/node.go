@@ -11,11 +11,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 
 	"waypost/dns"
+	"waypost/edge"
 	"waypost/http/wire"
 	"waypost/link"
 	"waypost/trace"
@@ -24,13 +28,26 @@ import (
 // Options is what a node gets from its surroundings. The zero value is an
 // ordinary process on the operating system's network.
 type Options struct {
-	Network  link.Network  // nil: the operating system's
-	Recorder *trace.Ring   // nil: the node's own flight recorder
-	IDs      func() uint64 // source of span ids; nil: random
-	Log      *slog.Logger  // nil: silent
+	Network  link.Network // nil: the operating system's
+	Recorder Recorder     // nil: the node's own flight recorder, a trace.Ring
+	Log      *slog.Logger // nil: silent
+	// Seed fixes all that the roles draw by lot (ids of spans and messages,
+	// the choice among equals), so that the lab's one seed gives one run; 0
+	// draws at random.
+	Seed uint64
+	// Root opens the directory of static files that the configuration names;
+	// nil: one of the operating system. It is closed with the node where it
+	// is an io.Closer.
+	Root func(dir string) (fs.FS, error)
 	// Content makes what the origin serves when its configuration names no
 	// root.
 	Content func(st *trace.Station, trust []netip.Prefix) (Content, error)
+}
+
+// Recorder takes a node's account and gives it to the admin listener.
+type Recorder interface {
+	trace.Recorder
+	Events(id trace.ID) (events []trace.Event, missed int)
 }
 
 // Content is an origin's handler; Close ends what it holds open.
@@ -53,6 +70,7 @@ type Node struct {
 	network link.Network
 
 	roles     []role
+	cache     *edge.Edge // nil without that role
 	listeners []Listener
 	cancel    context.CancelFunc
 	running   sync.WaitGroup
@@ -107,7 +125,34 @@ func New(c *Config, o Options) (*Node, error) {
 
 // station is a role's pen.
 func (n *Node) station(name string) *trace.Station {
-	return &trace.Station{Name: name, Recorder: n.options.Recorder, IDs: n.options.IDs}
+	return &trace.Station{Name: name, Recorder: n.options.Recorder, IDs: n.random("ids of " + name)}
+}
+
+// random is the source of what one part of the node draws by lot; nil where
+// nothing is fixed. What one part draws does not depend on the others. It is
+// safe for concurrent use.
+func (n *Node) random(part string) func() uint64 {
+	if n.options.Seed == 0 {
+		return nil
+	}
+	h := fnv.New64a()
+	h.Write([]byte(part))
+	var mu sync.Mutex
+	source := rand.NewPCG(n.options.Seed, h.Sum64())
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return source.Uint64()
+	}
+}
+
+// Purge drops what the node's edge keeps for a URL and says how many objects
+// that were; see edge.Edge.Purge.
+func (n *Node) Purge(url string) (int, error) {
+	if n.cache == nil {
+		return 0, errors.New("purge " + url + ": there is no edge here")
+	}
+	return n.cache.Purge(url)
 }
 
 // Start binds the sockets of all roles and then serves. When one cannot be

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 
 	"waypost/http/wire"
@@ -24,19 +26,37 @@ func (n *Node) origin() (role, error) {
 		}
 		return n.originRole(c, content, content.Close), nil
 	}
-	// A root holds the files below it, whatever links and names say.
-	root, err := os.OpenRoot(c.Root)
+	files, end, err := n.root(c.Root)
 	if err != nil {
 		return role{}, err
 	}
 	s, err := origin.New(origin.Config{
-		Files: &origin.Files{FS: root.FS()}, MaxBody: c.MaxBody,
+		Files: &origin.Files{FS: files}, MaxBody: c.MaxBody,
 		Station: station, TrustTrace: n.config.Trust,
 	})
 	if err != nil {
-		return role{}, errors.Join(err, root.Close())
+		return role{}, errors.Join(err, end())
 	}
-	return n.originRole(c, s, root.Close), nil
+	return n.originRole(c, s, end), nil
+}
+
+// root opens a directory of static files. One of the operating system holds
+// the files below it, whatever links and names say.
+func (n *Node) root(dir string) (files fs.FS, end func() error, err error) {
+	if n.options.Root == nil {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		return root.FS(), root.Close, nil
+	}
+	if files, err = n.options.Root(dir); err != nil {
+		return nil, nil, err
+	}
+	if c, ok := files.(io.Closer); ok {
+		return files, c.Close, nil
+	}
+	return files, func() error { return nil }, nil
 }
 
 func (n *Node) originRole(c *Origin, h wire.Handler, closeContent func() error) role {

@@ -52,6 +52,16 @@ var catalogue = []entry{
 	{TCPClose{}, "browser, edge", "A connection was closed."},
 }
 
+// Facts returns a zero fact of every kind, in the order of the road, for those
+// who need to know which attributes there are.
+func Facts() []Fact {
+	facts := make([]Fact, len(catalogue))
+	for i := range catalogue {
+		facts[i] = catalogue[i].fact
+	}
+	return facts
+}
+
 // URLParsed is what became of the address bar's text.
 type URLParsed struct {
 	Typed   string   `json:"typed" doc:"the text as typed"`

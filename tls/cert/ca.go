@@ -7,17 +7,21 @@
 package cert
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"waypost/url"
@@ -38,19 +42,34 @@ const (
 // lab, the demo and tests. It is safe for concurrent use.
 type CA struct {
 	root *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 	now  time.Time
+
+	mu     sync.Mutex
+	random func() uint64 // nil: crypto/rand and ECDSA
 }
 
 // NewCA makes an authority with an ECDSA P-256 key and a self-signed root
 // certificate, valid from an hour before now.
-func NewCA(name string, now time.Time) (*CA, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+func NewCA(name string, now time.Time) (*CA, error) { return makeCA(name, now, nil) }
+
+// NewSeededCA makes an authority of which all keys are Ed25519 keys drawn from
+// random, as are the serial numbers: the same numbers make the same
+// certificates, byte for byte, and signatures of one length. It is for the
+// lab, where one seed gives one run, and for nothing that must be kept from
+// anybody.
+func NewSeededCA(name string, now time.Time, random func() uint64) (*CA, error) {
+	return makeCA(name, now, random)
+}
+
+func makeCA(name string, now time.Time, random func() uint64) (*CA, error) {
+	ca := &CA{now: now, random: random}
+	var err error
+	if ca.key, err = ca.newKey(); err != nil {
 		return nil, fmt.Errorf("make CA %s: %w", name, err)
 	}
 	template := &x509.Certificate{
-		SerialNumber:          serial(),
+		SerialNumber:          ca.serial(),
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             now.Add(-clockSkew),
 		NotAfter:              now.Add(caLife),
@@ -59,15 +78,37 @@ func NewCA(name string, now time.Time) (*CA, error) {
 		MaxPathLenZero:        true, // it signs leaves and no other authority
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, ca.key.Public(), ca.key)
 	if err != nil {
 		return nil, fmt.Errorf("make CA %s: %w", name, err)
 	}
-	root, err := x509.ParseCertificate(der)
-	if err != nil {
+	if ca.root, err = x509.ParseCertificate(der); err != nil {
 		return nil, fmt.Errorf("make CA %s: %w", name, err)
 	}
-	return &CA{root, key, now}, nil
+	return ca, nil
+}
+
+// newKey makes a private key of the authority's sort.
+func (ca *CA) newKey() (crypto.Signer, error) {
+	if ca.random == nil {
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	var seed [ed25519.SeedSize]byte
+	ca.draw(seed[:])
+	return ed25519.NewKeyFromSeed(seed[:]), nil
+}
+
+// draw fills b, whose length is a multiple of 8, with random bytes.
+func (ca *CA) draw(b []byte) {
+	if ca.random == nil {
+		_, _ = rand.Read(b) // never fails (crypto/rand)
+		return
+	}
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	for i := 0; i < len(b); i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], ca.random())
+	}
 }
 
 // Issue makes a certificate for the hosts: names, names with a leading "*."
@@ -81,7 +122,7 @@ func (ca *CA) Issue(hosts ...string) (tls.Certificate, error) {
 // come.
 func (ca *CA) IssueBetween(notBefore, notAfter time.Time, hosts ...string) (tls.Certificate, error) {
 	template := &x509.Certificate{
-		SerialNumber:          serial(),
+		SerialNumber:          ca.serial(),
 		NotBefore:             notBefore,
 		NotAfter:              notAfter,
 		BasicConstraintsValid: true,
@@ -91,7 +132,7 @@ func (ca *CA) IssueBetween(notBefore, notAfter time.Time, hosts ...string) (tls.
 	if err := addHosts(template, hosts); err != nil {
 		return tls.Certificate{}, fmt.Errorf("issue certificate: %w", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ca.newKey()
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("issue certificate for %s: %w", hosts[0], err)
 	}
@@ -132,14 +173,26 @@ func addHosts(template *x509.Certificate, hosts []string) error {
 	return nil
 }
 
-// serial is 127 random bits: positive, unique and not to be guessed
-// (RFC 5280 §4.1.2.2).
-func serial() *big.Int {
+// serial is 126 random bits behind one that is set: positive, unique, not to
+// be guessed (RFC 5280 §4.1.2.2), and always of the same length.
+func (ca *CA) serial() *big.Int {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	b[0] &= 0x7f
-	b[15] |= 1 // not zero
+	ca.draw(b[:])
+	b[0] = b[0]&0x7f | 0x40
 	return new(big.Int).SetBytes(b[:])
+}
+
+// PEM returns a certificate's chain and its private key as the files that a
+// configuration names.
+func PEM(c tls.Certificate) (chain, key []byte, err error) {
+	for _, der := range c.Certificate {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: der})...)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode private key: %w", err)
+	}
+	return chain, pem.EncodeToMemory(&pem.Block{Type: blockPKCS8, Bytes: der}), nil
 }
 
 // Certificate is the root certificate. It must not be changed.

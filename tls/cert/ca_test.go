@@ -1,10 +1,12 @@
 package cert
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -212,5 +214,39 @@ func TestSetWithoutServerName(t *testing.T) {
 				t.Errorf("at %s, named %q: %s, %v, want %s", addr, name, hostsOf(c.Leaf, 9), err, want)
 			}
 		}
+	}
+}
+
+// TestSeededCA: the same numbers make the same certificates.
+func TestSeededCA(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	issued := func(seed uint64) (root, leaf, key []byte) {
+		ca, err := NewSeededCA("lab", now, rand.New(rand.NewPCG(seed, 0)).Uint64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := ca.Issue("www.shop.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain, key, err := PEM(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FromPEM(Text{"chain", chain}, Text{"key", key}); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Leaf.Verify(x509.VerifyOptions{Roots: ca.Pool(), CurrentTime: now, DNSName: "www.shop.test"}); err != nil {
+			t.Error(err)
+		}
+		return ca.PEM(), chain, key
+	}
+	root1, leaf1, key1 := issued(1)
+	root2, leaf2, key2 := issued(1)
+	if !bytes.Equal(root1, root2) || !bytes.Equal(leaf1, leaf2) || !bytes.Equal(key1, key2) {
+		t.Error("one seed made two sorts of certificates")
+	}
+	if other, leaf3, _ := issued(2); bytes.Equal(root1, other) || len(leaf3) != len(leaf1) {
+		t.Errorf("another seed: same root %t, lengths %d and %d", bytes.Equal(root1, other), len(leaf1), len(leaf3))
 	}
 }

@@ -2,6 +2,7 @@ package cert
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -40,7 +41,7 @@ func TestFromPEM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ecDER, err := x509.MarshalECPrivateKey(ca.key)
+	ecDER, err := x509.MarshalECPrivateKey(ca.key.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}

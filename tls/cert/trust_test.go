@@ -2,6 +2,7 @@ package cert
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -109,11 +110,11 @@ func authority(t testing.TB, name string, parent *CA, notAfter time.Time) *CA {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: name},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: noon.Add(-time.Hour), NotAfter: notAfter,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	signer, signKey := template, key
+	signer, signKey := template, crypto.Signer(key)
 	if parent != nil {
 		signer, signKey = parent.root, parent.key
 	}
@@ -125,7 +126,7 @@ func authority(t testing.TB, name string, parent *CA, notAfter time.Time) *CA {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &CA{c, key, noon}
+	return &CA{root: c, key: key, now: noon}
 }
 
 func rsaCertificate(t testing.TB, host string) tls.Certificate {

@@ -50,8 +50,8 @@ func ParseQuote(b []byte) (Quoted, bool) {
 	return q, true
 }
 
-// IsError reports whether a message of ICMP for IPv4 is about a packet that
-// could not be delivered.
+// IsErrorV4 reports whether a message of ICMP for IPv4 is about a packet that
+// could not be delivered, which it then carries as its body.
 func (m ICMP) IsErrorV4() bool {
 	switch m.Type {
 	case ICMPv4Unreachable, ICMPv4Redirect, ICMPv4TimeExceeded, ICMPv4ParameterProblem:

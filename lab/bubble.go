@@ -1,0 +1,35 @@
+package lab
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+)
+
+// This file is all that the lab uses of package testing: synctest is where
+// virtual time comes from.
+
+// waitForAll returns when every other goroutine of the bubble waits.
+func waitForAll() { synctest.Wait() }
+
+// bubble runs f in virtual time and ends the process with its exit code.
+//
+// testing.Main is told of one test, and sees no argument of ours. When f
+// leaves goroutines behind, or all of them wait for ever, synctest panics
+// with their stacks.
+func bubble(seed uint64, f func() int) {
+	os.Args = os.Args[:1]
+	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	code := 1
+	test := func(t *testing.T) {
+		cryptotest.SetGlobalRandom(t, seed)
+		synctest.Test(t, func(*testing.T) { code = f() })
+		if !t.Failed() {
+			os.Exit(code)
+		}
+	}
+	all := func(_, _ string) (bool, error) { return true, nil }
+	testing.Main(all, []testing.InternalTest{{Name: "virtual time", F: test}}, nil, nil)
+}

@@ -221,5 +221,8 @@ func (p *parser) uint(bits int, what string) (uint32, error) {
 			return uint32(n), nil
 		}
 	}
+	if t.kind == tokenWord && t.text == strings.ToUpper(t.text) {
+		return 0, unsupported(t.line, "%s, which the command line of the original defines", t.text)
+	}
 	return 0, wrong(t.line, "%v where %s belongs, a number of %d bits", t, what, bits)
 }

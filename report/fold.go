@@ -111,11 +111,35 @@ func ordered(q *Sequence) []Segment {
 }
 
 // orderedNotes returns the notes in the order of time: their place is their
-// number.
+// number. One that says word for word what an earlier one said refers to it.
 func orderedNotes(notes []Note) []Note {
 	notes = slices.Clone(notes)
 	slices.SortStableFunc(notes, func(a, b Note) int { return cmp.Compare(a.At, b.At) })
+	type saying struct{ short, text, clause string }
+	first := map[saying]int{}
+	for i := range notes {
+		n := &notes[i]
+		n.Short, n.Text, n.Clause = cutAt(n.Short, maxSaid), cutAt(n.Text, maxSaid), cutAt(n.Clause, maxSaid)
+		s := saying{n.Short, n.Text, n.Clause}
+		if k, ok := first[s]; ok && n.Text != "" {
+			n.Text, n.Clause = fmt.Sprintf("As %d.", k), ""
+		} else {
+			first[s] = i + 1
+		}
+	}
 	return notes
+}
+
+// statesOf are a lane's states until end, in the order of time.
+func statesOf(q *Sequence, lane int, end time.Duration) []State {
+	var of []State
+	for _, s := range q.States {
+		if s.Lane == lane && s.At <= end {
+			of = append(of, s)
+		}
+	}
+	slices.SortStableFunc(of, func(a, b State) int { return cmp.Compare(a.At, b.At) })
+	return of[:min(len(of), maxStates)]
 }
 
 // rungs puts a sequence in the order of time and folds it to about so many

@@ -15,16 +15,16 @@ const (
 	maxRowsTold  = 60     // responses that a waterfall's description names
 	maxAttrs     = 16_384 // bytes of one step's attributes
 
-	maxLanes       = 8    // hosts side by side: more do not fit beside their labels
-	maxRungs       = 140  // segments that a page's ladder draws; a screen shows 40
-	maxRungsText   = 64   // and a terminal's
-	maxTurns       = 80   // notes drawn and explained in one diagram
-	maxTurnsText   = 24   // and in a terminal
-	maxStates      = 200  // changes of state in one diagram
-	maxListed      = 1000 // segments in the list under a ladder
-	maxMarked      = 2000 // marks of each kind in a plot: more are a blot
-	maxSegments    = 1_000_000
-	maxPanels      = 12
-	maxSeries      = 6       // curves in a panel: as many as have a pattern of their own
-	maxCurvePoints = 200_000 // points read of a series
+	maxLanes     = 8         // hosts side by side: more do not fit beside their labels
+	maxRungs     = 140       // segments that a page's ladder draws; a screen shows 40
+	maxRungsText = 64        // and a terminal's
+	maxTurns     = 80        // notes drawn and explained in one diagram
+	maxTurnsText = 24        // and in a terminal
+	maxSaid      = 600       // bytes of a note: three sentences beside a diagram
+	maxStates    = 200       // changes of state in one diagram
+	maxListed    = 1000      // segments in the list under a ladder
+	maxMarked    = 2000      // marks of each kind in a plot: more are a blot
+	maxSegments  = 1_000_000 // segments read of a sequence
+	maxPanels    = 12
+	maxSeries    = 6 // curves in a panel: as many as have a pattern of their own
 )

@@ -76,6 +76,7 @@ func (p sheet) head() {
 			fmt.Fprint(p, "</div>")
 		}
 		fmt.Fprintln(p, "</dl>")
+		p.leftOut(len(p.d.Sums)-maxSums, "number")
 	}
 	fmt.Fprintln(p, "</header>")
 }
@@ -280,11 +281,13 @@ func (p sheet) paragraphs(s string) {
 func harmless(s string) string { return escape(cut(s)) }
 
 // cut bounds a text and says that it did.
-func cut(s string) string {
-	if len(s) <= maxText {
+func cut(s string) string { return cutAt(s, maxText) }
+
+func cutAt(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	end := maxText
+	end := limit
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}

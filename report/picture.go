@@ -22,7 +22,7 @@ type picture struct {
 // hears who does not see it; id is unique in the page.
 func (p picture) open(id, class string, width, height float64, name, description string) {
 	fmt.Fprintf(p, `<svg class="%s" viewBox="0 0 %s %s" width="%s" height="%s" role="img" aria-labelledby="%s-t %s-d"><title id="%s-t">%s</title><desc id="%s-d">%s</desc>`+"\n",
-		class, px(width), px(height), px(width), px(height), id, id, id, escape(name), id, escape(description))
+		class, px(width), px(height), px(width), px(height), id, id, id, harmless(name), id, harmless(description))
 }
 
 func (p picture) close() { fmt.Fprintln(p, "</svg>") }
@@ -34,7 +34,7 @@ func (p picture) line(class string, x1, y1, x2, y2 float64) {
 
 // text writes text of a class; its anchor is start, middle or end.
 func (p picture) text(class, anchor string, x, y float64, text string) {
-	fmt.Fprintf(p, `<text class="%s" text-anchor="%s" x="%s" y="%s">%s</text>`+"\n", class, anchor, px(x), px(y), escape(text))
+	fmt.Fprintf(p, `<text class="%s" text-anchor="%s" x="%s" y="%s">%s</text>`+"\n", class, anchor, px(x), px(y), harmless(text))
 }
 
 // path draws a path with a title; without one where tip is "".
@@ -46,7 +46,7 @@ func (p picture) path(class, d, tip string) {
 		fmt.Fprintf(p, `<path class="%s" d="%s"/>`+"\n", class, d)
 		return
 	}
-	fmt.Fprintf(p, `<path class="%s" d="%s"><title>%s</title></path>`+"\n", class, d, escape(tip))
+	fmt.Fprintf(p, `<path class="%s" d="%s"><title>%s</title></path>`+"\n", class, d, harmless(tip))
 }
 
 // px writes a coordinate: a tenth of a pixel is finer than any screen.

@@ -1,6 +1,14 @@
 // Package report holds the views of a record: the steps, the waterfall and
-// the difference of two loads, for a terminal, and the waterfall as a
-// picture. Stations note facts; only this package puts them into words.
+// the difference of two loads, ladders and curves of what went between hosts,
+// for a terminal and as a page that stands alone. Stations note facts; only
+// this package puts them into words.
+//
+// It is read in this order. Page loads: rows.go, then steps.go, waterfall.go,
+// diff.go, svg.go, and words.go for the sentences. What goes between hosts:
+// sequence.go and chart.go are the nouns, fold.go chooses what is shown,
+// ladder.go and curves.go draw for a terminal, picture.go, svg_ladder.go,
+// svg_chart.go and svg_trail.go for a page. The page: document.go, page.go,
+// page_load.go, page.css. limits.go bounds all of it.
 package report
 
 import (

@@ -96,7 +96,7 @@ func chartWords(c *Chart, end time.Duration) string {
 
 // bounds are a series' lowest and highest values; not ok where it has none.
 func bounds(s Series) (low, high float64, ok bool) {
-	for _, p := range s.Points[:min(len(s.Points), maxCurvePoints)] {
+	for _, p := range s.Points {
 		if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
 			continue
 		}
@@ -232,7 +232,7 @@ func panelLimit(series []Series) (limit float64, above [maxSeries]bool) {
 
 // curve draws one series and returns its last value.
 func (d *chartDrawing) curve(s Series, class string, v scale, tip string) (last float64) {
-	points := s.Points[:min(len(s.Points), maxCurvePoints)]
+	points := s.Points
 	if s.Dots {
 		var b strings.Builder
 		before := ""
@@ -286,7 +286,7 @@ func (d *chartDrawing) marks(bottom float64) {
 		wide := pillWidth(label)
 		left := x - 8
 		fmt.Fprintf(d, `<g class="pill"><title>%s</title><rect x="%s" y="3" width="%s" height="16" rx="8"/><text text-anchor="middle" x="%s" y="15">%s</text></g>`+"\n",
-			escape(notes[i].Text), px(left), px(wide), px(left+wide/2), label)
+			harmless(notes[i].Text), px(left), px(wide), px(left+wide/2), label)
 		room := chartWidth - left - wide - 8
 		if j < len(notes) {
 			room = d.x.when(notes[j].At) - 12 - left - wide

@@ -36,7 +36,6 @@ type mark struct {
 	order int // at one moment: arrivals, notes and states, what is sent
 	rung  int // index of the rung
 	end   bool
-	y     float64
 }
 
 // ladderDrawing is a ladder under way.
@@ -311,7 +310,7 @@ func (d *ladderDrawing) notes() (drawn string, bottom float64) {
 			px(x), px(y), px(wide), px(x+wide/2), px(y+12), number)
 		line := y + 12
 		write := func(class, text string, dx float64) {
-			fmt.Fprintf(&b, `<text class="%s" x="%s" y="%s">%s</text>`+"\n", class, px(x+dx), px(line), escape(text))
+			fmt.Fprintf(&b, `<text class="%s" x="%s" y="%s">%s</text>`+"\n", class, px(x+dx), px(line), harmless(text))
 			line += noteLine
 		}
 		title := r.note.Short

@@ -23,11 +23,8 @@ func (d *chartDrawing) statesHeight() float64 {
 func (d *chartDrawing) bands() []int {
 	var lanes []int
 	for lane := range d.c.Trail.Lanes[:min(len(d.c.Trail.Lanes), maxLanes)] {
-		for _, s := range d.c.Trail.States {
-			if s.Lane == lane {
-				lanes = append(lanes, lane)
-				break
-			}
+		if len(statesOf(d.c.Trail, lane, d.end)) > 0 {
+			lanes = append(lanes, lane)
 		}
 	}
 	return lanes
@@ -38,12 +35,7 @@ func (d *chartDrawing) bands() []int {
 func (d *chartDrawing) states(y float64) float64 {
 	for _, lane := range d.bands() {
 		d.text("dim", "end", chartLeft-8, y+13, strings.TrimSpace(column(d.c.Trail.Lanes[lane].Name, 11)))
-		var of []State
-		for _, r := range rungs(&Sequence{Lanes: d.c.Trail.Lanes, States: d.c.Trail.States}, nil, 0, 0) {
-			if r.state.Lane == lane && r.at <= d.end {
-				of = append(of, *r.state)
-			}
-		}
+		of := statesOf(d.c.Trail, lane, d.end)
 		for i, s := range of {
 			until := d.end
 			if i+1 < len(of) {
@@ -54,10 +46,10 @@ func (d *chartDrawing) states(y float64) float64 {
 				continue // it ended in the moment in which it began
 			}
 			fmt.Fprintf(d, `<g class="state"><title>%s</title><rect class="s%d" x="%s" y="%s" width="%s" height="%s"/>`,
-				escape(fmt.Sprintf("%s: %s from %s, for %s", d.c.Trail.Lanes[lane].Name, s.Name, clock(s.At, d.end), lapse(until-s.At))),
+				harmless(fmt.Sprintf("%s: %s from %s, for %s", d.c.Trail.Lanes[lane].Name, s.Name, clock(s.At, d.end), lapse(until-s.At))),
 				i%2, px(x), px(y), px(max(wide, 1)), px(stateHeight-3))
 			if textWidth(s.Name, 11) < wide-6 {
-				fmt.Fprintf(d, `<text x="%s" y="%s">%s</text>`, px(x+5), px(y+12.5), escape(s.Name))
+				fmt.Fprintf(d, `<text x="%s" y="%s">%s</text>`, px(x+5), px(y+12.5), harmless(s.Name))
 			}
 			fmt.Fprintln(d, "</g>")
 		}

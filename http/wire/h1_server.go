@@ -8,9 +8,12 @@ import (
 
 // serveH1 answers one request after the other: the pipelined ones wait in
 // the read buffer and are answered in their order (RFC 9112 §9.3.2).
-func (c *serverConn) serveH1() {
+func (c *serverConn) serveH1() leaving {
 	for {
-		x := c.awaitRequest()
+		x, isParked := c.awaitRequest()
+		if isParked {
+			return leftOthers
+		}
 		if x == nil {
 			break
 		}
@@ -19,7 +22,7 @@ func (c *serverConn) serveH1() {
 			read := bytes.Clone(x.in.pending())
 			c.release()
 			c.serveH2(read)
-			return
+			return leftOpen
 		}
 		if end == headEnds {
 			break
@@ -30,28 +33,48 @@ func (c *serverConn) serveH1() {
 		}
 		c.info.Exchanges++
 	}
-	if !c.handedOver {
-		c.release()
+	if c.handedOver {
+		return leftOthers
 	}
+	c.release()
+	return leftOpen
 }
 
 // awaitRequest waits for the first bytes of a request. It returns nil when
-// none will come. While it waits, the connection holds no exchange and no
-// buffer.
-func (c *serverConn) awaitRequest() *h1Exchange {
+// none will come, and isParked when the connection now waits in the lot: it
+// is then no longer the caller's. While it waits, the connection holds no
+// exchange and no buffer.
+func (c *serverConn) awaitRequest() (x *h1Exchange, isParked bool) {
 	if c.h1 != nil && len(c.h1.in.pending()) > 0 {
-		return c.h1
+		return c.h1, false
 	}
 	c.state.Store(connIdle)
 	if c.srv.stopping.Load() {
-		return nil
+		return nil, false
 	}
+	now, over := time.Now(), time.Time{}
 	if d := c.srv.limits.IdleTimeout; d > 0 {
-		c.under.readBy(time.Now().Add(d))
-	} else {
-		c.under.readBy(time.Time{})
+		over = now.Add(d)
 	}
+	if d := c.srv.limits.ParkAfter; d > 0 && c.srv.lot != nil && c.under.raw != nil && (over.IsZero() || over.Sub(now) > d) {
+		c.under.readBy(now.Add(d))
+		n, err := c.firstBytes()
+		if n > 0 || !isTimeout(err) || c.state.Load() != connIdle {
+			return c.began(n, err), false
+		}
+		c.release()
+		c.under.disarm()
+		if c.srv.lot.park(c, over) {
+			return nil, true
+		}
+	}
+	c.under.readBy(over)
 	n, err := c.firstBytes()
+	return c.began(n, err), false
+}
+
+// began makes what the first read brought the beginning of a request.
+func (c *serverConn) began(n int, err error) *h1Exchange {
 	if n == 0 || err != nil || !c.state.CompareAndSwap(connIdle, connActive) {
 		return nil
 	}

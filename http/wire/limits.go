@@ -21,6 +21,9 @@ type Limits struct {
 	HeaderTimeout time.Duration
 	// IdleTimeout bounds the wait for the next request on a connection.
 	IdleTimeout time.Duration
+	// ParkAfter is how long an idle HTTP/1.1 connection of a server keeps
+	// its goroutine; see park_linux.go.
+	ParkAfter time.Duration
 	// BodyIdleTimeout is the period within which a body being read must
 	// bring at least MinRate bytes for each second of it.
 	BodyIdleTimeout time.Duration
@@ -58,6 +61,7 @@ const (
 	DefaultHandshakeTimeout = 10 * time.Second // three round trips on the worst path
 	DefaultHeaderTimeout    = 10 * time.Second // a head is one or two segments
 	DefaultIdleTimeout      = 75 * time.Second // above the 60 s of common load balancers, so that the client closes first
+	DefaultParkAfter        = 1 * time.Second  // a client with more to ask is back by then
 	DefaultBodyIdleTimeout  = 30 * time.Second // spans a lost radio link, not a coffee
 	DefaultWriteTimeout     = 30 * time.Second // the same for a reader
 	DefaultExpectTimeout    = 1 * time.Second  // curl's choice
@@ -85,6 +89,7 @@ func (l Limits) withDefaults() Limits {
 	period(&l.HandshakeTimeout, DefaultHandshakeTimeout)
 	period(&l.HeaderTimeout, DefaultHeaderTimeout)
 	period(&l.IdleTimeout, DefaultIdleTimeout)
+	period(&l.ParkAfter, DefaultParkAfter)
 	period(&l.BodyIdleTimeout, DefaultBodyIdleTimeout)
 	period(&l.WriteTimeout, DefaultWriteTimeout)
 	period(&l.ExpectTimeout, DefaultExpectTimeout)

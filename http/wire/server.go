@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,6 +20,17 @@ type Server struct {
 	// that begins with its preface (RFC 9113 §3.3).
 	TLS    *tls.Config
 	Limits Limits
+	// AltSvc, where it is set, is the Alt-Svc field (RFC 7838) of responses
+	// over TLS that have none: it tells clients that the same is to be had
+	// over HTTP/3.
+	AltSvc string
+	// EarlyData takes requests that come before the TLS handshake is
+	// complete (0-RTT), over QUIC. They can be replayed: see Request.Early.
+	EarlyData bool
+	// Rand is where connection IDs and the keys of tokens over QUIC come
+	// from; nil means crypto/rand. One that repeats itself makes a run
+	// repeatable, and an attack possible.
+	Rand io.Reader
 	// Bad is told of each request that was refused by the codec. It may be
 	// nil and is called from several goroutines.
 	Bad func(BadRequest)
@@ -35,7 +47,17 @@ type BadRequest struct {
 	Reason string // what is wrong, in a few words
 }
 
-// serving is one call of Server.Serve.
+// connection is one connection of a server, over TCP or QUIC.
+type connection interface {
+	// closeIfIdle closes it when no exchange is under way. It does not wait.
+	closeIfIdle() bool
+	// drain asks it to end when its exchanges are done.
+	drain()
+	// cut ends it now.
+	cut()
+}
+
+// serving is one call of Server.Serve or ServeQUIC.
 type serving struct {
 	*Server
 	limits Limits
@@ -44,15 +66,16 @@ type serving struct {
 	dates  dateCache
 
 	exchanges sync.Pool // of *h1Exchange, with their buffers
-	streams   sync.Pool // of *h2Stream
+	streams   sync.Pool // of *h2Exchange, or of *h3Exchange over QUIC
 
 	base     context.Context // parent of every exchange's context
 	stop     context.CancelCauseFunc
 	draining chan struct{} // closed when the drain begins
 	stopping atomic.Bool   // the same, for a cheap look
 
+	lot   *lot // made with the first socket; nil where connections cannot be parked
 	mu    sync.Mutex
-	conns map[*serverConn]struct{}
+	conns map[connection]struct{}
 	left  *sync.Cond // a connection left, or the server stops
 }
 
@@ -76,13 +99,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		l.Close()
 	}
 	v.drain()
+	v.lot.close()
 	return err
 }
 
 func newServing(ctx context.Context, s *Server) *serving {
 	v := &serving{
 		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
-		draining: make(chan struct{}), conns: map[*serverConn]struct{}{},
+		draining: make(chan struct{}), conns: map[connection]struct{}{},
 	}
 	v.left = sync.NewCond(&v.mu)
 	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -114,6 +138,9 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 		case err == nil:
 			pause = time.Millisecond
 			c := newServerConn(v, conn)
+			if v.lot == nil && c.under.raw != nil {
+				v.lot = newLot()
+			}
 			if !v.admit(ctx, c) {
 				conn.Close()
 				return nil
@@ -172,7 +199,7 @@ func (v *serving) evictIdle() bool {
 	return false
 }
 
-func (v *serving) forget(c *serverConn) {
+func (v *serving) forget(c connection) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.conns, c)
@@ -203,15 +230,15 @@ func (v *serving) drain() {
 func (v *serving) cut() {
 	v.stop(errStopped)
 	for _, c := range v.open() {
-		c.under.hangUp()
+		c.cut()
 		v.forget(c)
 	}
 }
 
-func (v *serving) open() []*serverConn {
+func (v *serving) open() []connection {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	open := make([]*serverConn, 0, len(v.conns))
+	open := make([]connection, 0, len(v.conns))
 	for c := range v.conns {
 		open = append(open, c)
 	}

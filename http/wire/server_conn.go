@@ -11,7 +11,8 @@ import (
 )
 
 // serverConn is one connection of a server. Until its first byte it costs a
-// goroutine and this struct, no buffer.
+// goroutine and this struct, no buffer; after
+// Limits.ParkAfter not even the goroutine.
 type serverConn struct {
 	srv   *serving
 	under *transport
@@ -21,6 +22,8 @@ type serverConn struct {
 	h1    *h1Exchange // the exchange being read or answered; nil while idle
 	h2    atomic.Pointer[h2Server]
 	first []byte // firstRead bytes, where idle reading needs them
+	// spot is its place in the parking lot while it stands there.
+	spot atomic.Pointer[parked]
 	// handedOver tells that an upgrade gave the connection away.
 	handedOver bool
 }
@@ -46,12 +49,13 @@ func newServerConn(v *serving, conn net.Conn) *serverConn {
 	return c
 }
 
-// serve runs the connection to its end.
+// serve runs the connection to its end, or until it is parked; then the lot
+// calls it again when something comes.
 func (c *serverConn) serve() {
+	left := leftOpen
 	defer func() {
-		if !c.handedOver {
-			c.close()
-			c.srv.forget(c)
+		if left == leftOpen {
+			c.end()
 		}
 	}()
 	if c.srv.Panicked != nil {
@@ -61,7 +65,7 @@ func (c *serverConn) serve() {
 			}
 		}()
 	}
-	if c.srv.tls != nil {
+	if c.srv.tls != nil && c.info.TLS == nil {
 		if !c.handshake() {
 			return
 		}
@@ -70,7 +74,21 @@ func (c *serverConn) serve() {
 			return
 		}
 	}
-	c.serveH1()
+	left = c.serveH1()
+}
+
+// leaving is how a goroutine leaves its connection.
+type leaving int
+
+const (
+	leftOpen   leaving = iota // to be closed
+	leftOthers                // it belongs to whoever upgraded it, or to the lot
+)
+
+// end closes the connection for good. Whoever owns it calls this once.
+func (c *serverConn) end() {
+	c.close()
+	c.srv.forget(c)
 }
 
 // handshake does the TLS handshake. What went wrong is between the client
@@ -97,6 +115,10 @@ func (c *serverConn) closeIfIdle() bool {
 	if !c.state.CompareAndSwap(connIdle, connClosed) {
 		return false
 	}
+	if c.srv.lot.leave(c) {
+		go c.end() // the caller may hold what forget wants
+		return true
+	}
 	c.under.hangUp()
 	return true
 }
@@ -108,6 +130,12 @@ func (c *serverConn) drain() {
 		return
 	}
 	c.closeIfIdle()
+}
+
+// cut ends the connection with what is under way on it.
+func (c *serverConn) cut() {
+	c.srv.lot.leave(c)
+	c.under.hangUp()
 }
 
 // close closes the connection; over TLS and HTTP/1.1 it says goodbye first

@@ -180,6 +180,12 @@ func (t *transport) armRead(at time.Time) {
 	}
 }
 
+// disarm lifts the read deadline of a connection that nobody reads.
+func (t *transport) disarm() {
+	t.readBy(time.Time{})
+	t.armRead(time.Time{})
+}
+
 // interrupt makes the read under way, and those that follow, return
 // errInterrupted. Once the reading goroutine has stopped, resume undoes it.
 func (t *transport) interrupt() {

@@ -1,4 +1,4 @@
-// Package wire speaks HTTP/1.1 and HTTP/2 on a connection, at both ends.
+// Package wire speaks HTTP/1.1, 2 and 3 on a connection, at both ends.
 //
 // A [Server] takes connections from a listener and hands each request to a
 // [Handler] as an [Exchange]. A [Client] is one connection to a server; who
@@ -19,7 +19,8 @@
 // longer must be cloned ([strings.Clone], field.Fields.Clone).
 //
 // The files read in the order of a connection's life: server.go accepts,
-// transport.go keeps its deadlines, h1_*.go and h2_*.go are the protocols.
+// transport.go keeps its deadlines, h1_*.go, h2_*.go and h3_*.go are the
+// protocols. Of the last, h3_listen.go accepts and h3_dial.go opens.
 package wire
 
 import (
@@ -37,6 +38,7 @@ const (
 	HTTP10 = "HTTP/1.0"
 	HTTP11 = "HTTP/1.1"
 	HTTP2  = "HTTP/2"
+	HTTP3  = "HTTP/3"
 )
 
 // Request is a request, received by a server or to be sent by a client.
@@ -45,7 +47,7 @@ const (
 // reads the Request until Do returns and its Body until the response has
 // been read to its end or closed.
 type Request struct {
-	// Proto is HTTP11, HTTP10 or HTTP2. A client ignores it.
+	// Proto is HTTP11, HTTP10, HTTP2 or HTTP3. A client ignores it.
 	Proto  string
 	Method string
 	// Scheme is "http" or "https". On a server it is that of the connection.
@@ -89,6 +91,11 @@ type Request struct {
 	Interim func(status int, f field.Fields)
 	// TakesTrailers tells that the request carries "TE: trailers".
 	TakesTrailers bool
+	// Early tells that the request came in early data (RFC 8470): somebody
+	// may have recorded and replayed it until ConnInfo.Settled is closed. Its
+	// method is safe; the codec answers others with 425 (Too Early). A
+	// client decides itself what it sends so.
+	Early bool
 }
 
 // ConnInfo is what is known about a connection.
@@ -96,10 +103,13 @@ type ConnInfo struct {
 	Remote, Local netip.AddrPort
 	// TLS is nil on a cleartext connection.
 	TLS *tls.ConnectionState
+	// Settled is closed when the TLS handshake is complete; nil where it was
+	// before the request came.
+	Settled <-chan struct{}
 	// Exchanges is the number of earlier exchanges on this connection.
 	Exchanges int
-	// Raw is the transport under the connection, for link.InfoOf. Reading
-	// or writing it breaks the connection.
+	// Raw is the transport under the connection, for link.InfoOf; nil over
+	// QUIC. Reading or writing it breaks the connection.
 	Raw net.Conn
 	// Draining is closed when the server begins to stop. Exchanges that
 	// last (event streams, upgraded connections) should end soon after.

@@ -60,7 +60,7 @@ func (d *direction) reshape(s LinkShape) {
 // settle works out whether the short way is open.
 func (d *direction) settle() {
 	k := d.link
-	d.plain = k.up && d.shape.passes() && len(k.taps) == 0 && len(k.captures) == 0 &&
+	d.plain = k.up && d.shape.passes() && len(k.taps)+len(k.captures)+len(k.filters) == 0 &&
 		d.sending == nil && d.underWay == 0
 }
 
@@ -95,6 +95,10 @@ func (d *direction) judge(f *frame) {
 		return
 	case d.underWay+d.queue.bytes+size > maxUnderWay:
 		f.refuse("lost", "More is under way than the lab has room for.")
+		return
+	}
+	if why := d.filtered(f.data); why != "" {
+		f.refuse("lost", why)
 		return
 	}
 	if why := d.losses.draw(d.rand); why != "" {

@@ -16,6 +16,7 @@ type Link struct {
 	cuts        int // how often it was cut: what was under way then is lost
 	taps        []*tap
 	captures    []*Capture
+	filters     []func(from string, frame []byte) (why string)
 	station     *trace.Station // nil: nothing is recorded
 	span        *trace.Span    // of facts without another cause
 }

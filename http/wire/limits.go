@@ -55,23 +55,23 @@ type Limits struct {
 
 // The defaults of Limits.
 const (
-	DefaultHeaderBytes      = 32 << 10         // the 16 KB of cookies that browsers send at worst, twice
-	DefaultHeaderCount      = 128              // browsers send about 20, proxies add a few
-	DefaultTargetBytes      = 8 << 10          // RFC 9110 §4.1 asks for 8,000 at least
-	DefaultHandshakeTimeout = 10 * time.Second // three round trips on the worst path
-	DefaultHeaderTimeout    = 10 * time.Second // a head is one or two segments
-	DefaultIdleTimeout      = 75 * time.Second // above the 60 s of common load balancers, so that the client closes first
-	DefaultParkAfter        = 1 * time.Second  // a client with more to ask is back by then
-	DefaultBodyIdleTimeout  = 30 * time.Second // spans a lost radio link, not a coffee
-	DefaultWriteTimeout     = 30 * time.Second // the same for a reader
-	DefaultExpectTimeout    = 1 * time.Second  // curl's choice
-	DefaultDrain            = 10 * time.Second // most exchanges end far sooner
-	DefaultDrainBytes       = 256 << 10        // about what a new connection costs
-	DefaultConnections      = 16 << 10         // with 4 KB each, 64 MB when all are idle
-	DefaultStreamsPerConn   = 128              // RFC 9113 §6.5.2 asks for 100 at least
-	DefaultStreamWindow     = 256 << 10        // 20 Mbit/s of upload per stream at 100 ms
-	DefaultConnWindow       = 512 << 10        // two streams' worth: the bound on unread bytes per connection
-	MinRate                 = 240              // bytes per second below which a peer is an attack or dead
+	DefaultHeaderBytes      = 32 << 10               // the 16 KB of cookies that browsers send at worst, twice
+	DefaultHeaderCount      = 128                    // browsers send about 20, proxies add a few
+	DefaultTargetBytes      = 8 << 10                // RFC 9110 §4.1 asks for 8,000 at least
+	DefaultHandshakeTimeout = 10 * time.Second       // three round trips on the worst path
+	DefaultHeaderTimeout    = 10 * time.Second       // a head is one or two segments
+	DefaultIdleTimeout      = 75 * time.Second       // above the 60 s of common load balancers, so that the client closes first
+	DefaultParkAfter        = 100 * time.Millisecond // parking costs 3 µs: nothing to a client this slow
+	DefaultBodyIdleTimeout  = 30 * time.Second       // spans a lost radio link, not a coffee
+	DefaultWriteTimeout     = 30 * time.Second       // the same for a reader
+	DefaultExpectTimeout    = 1 * time.Second        // curl's choice
+	DefaultDrain            = 10 * time.Second       // most exchanges end far sooner
+	DefaultDrainBytes       = 256 << 10              // about what a new connection costs
+	DefaultConnections      = 16 << 10               // with 4 KB each, 64 MB when all are idle
+	DefaultStreamsPerConn   = 128                    // RFC 9113 §6.5.2 asks for 100 at least
+	DefaultStreamWindow     = 256 << 10              // 20 Mbit/s of upload per stream at 100 ms
+	DefaultConnWindow       = 512 << 10              // two streams' worth: the bound on unread bytes per connection
+	MinRate                 = 240                    // bytes per second below which a peer is an attack or dead
 )
 
 // withDefaults returns l with its zero values filled in.

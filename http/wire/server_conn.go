@@ -11,8 +11,8 @@ import (
 )
 
 // serverConn is one connection of a server. Until its first byte it costs a
-// goroutine and this struct, no buffer; after
-// Limits.ParkAfter not even the goroutine.
+// goroutine and this struct, no buffer; after Limits.ParkAfter not even the
+// goroutine.
 type serverConn struct {
 	srv   *serving
 	under *transport

@@ -9,12 +9,12 @@ import (
 // end is one end of a link, plugged into a node.
 type end struct {
 	lab     *Lab
-	name    string     // of its node
-	out     *direction // leads away from here
-	mac     packet.MAC // zero at a switch
-	host    *Host      // set at hosts and routers
-	port    *switchPort
-	receive func(frame []byte) // takes a frame for a host; borrowed during the call
+	name    string             // of its node
+	out     *direction         // leads away from here
+	mac     packet.MAC         // zero at a switch
+	port    *switchPort        // at a switch
+	receive func(frame []byte) // at a host: takes a frame, borrowed during the call
+	taken   *spacing           // at a host: when it took frames
 }
 
 // Transmit takes a frame that the node sends into the link. It implements

@@ -50,6 +50,7 @@ type Lab struct {
 	directions int // made so far
 	macs       uint32
 	regions    []*Region
+	between    int // links between regions made so far
 	captures   []*Capture
 	closed     bool
 }

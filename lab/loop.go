@@ -127,7 +127,7 @@ func (p *loop) enter(now time.Duration, d *direction, data []byte) {
 	}
 	d.stats.Arrived++
 	d.stats.ArrivedBytes += n
-	if to := d.to; to.host != nil {
+	if to := d.to; to.port == nil {
 		p.ready = append(p.ready, delivery{to: to, data: data})
 	} else {
 		to.port.on.forward(now, to.port, data)
@@ -141,7 +141,7 @@ func (p *loop) arrive(now time.Duration, f *frame) {
 	if !d.arrive(now, f) {
 		return
 	}
-	if d.to.host != nil {
+	if d.to.port == nil {
 		p.ready = append(p.ready, delivery{to: d.to, data: f.data, frame: f})
 		return
 	}

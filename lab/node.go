@@ -97,7 +97,7 @@ func (h *Host) plug(e *end, p Port) error {
 	var outer *translator
 	if p.NAT != nil {
 		var err error
-		if outer, err = newTranslator(*p.NAT, e, p.Prefixes, h.lab.seed("nat "+e.String())); err != nil {
+		if outer, err = newTranslator(*p.NAT, e, p.Prefixes); err != nil {
 			return err
 		}
 		device = outer
@@ -111,7 +111,7 @@ func (h *Host) plug(e *end, p Port) error {
 	if err != nil {
 		return err
 	}
-	e.host = h
+	e.taken = &h.taken
 	e.receive = i.Receive
 	if outer != nil {
 		outer.inward = i.Receive

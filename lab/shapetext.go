@@ -282,13 +282,15 @@ func (l Loss) String() string {
 
 // percent writes the shortest percentage that is read back as p.
 func percent(p float64) string {
+	best := p * 100
 	for digits := 1; digits < 17; digits++ {
-		text := strconv.FormatFloat(p*100, 'g', digits, 64)
-		if back, err := strconv.ParseFloat(text, 64); err == nil && back/100 == p {
-			return text + "%"
+		short, err := strconv.ParseFloat(strconv.FormatFloat(p*100, 'g', digits, 64), 64)
+		if err == nil && short/100 == p {
+			best = short
+			break
 		}
 	}
-	return strconv.FormatFloat(p*100, 'g', -1, 64) + "%"
+	return strconv.FormatFloat(best, 'f', -1, 64) + "%"
 }
 
 // inUnits writes n in the largest unit that holds it exactly.

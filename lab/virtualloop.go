@@ -66,9 +66,9 @@ func (p *loop) step() bool {
 		case transmitted:
 			e.way.transmitted(now)
 		case arrival:
-			if h := e.frame.way.to.host; h != nil && !e.taken {
+			if host := e.frame.way.to.taken; host != nil && !e.taken {
 				flow, _ := packet.FlowOf(e.frame.data)
-				if e.at, e.taken = h.taken.take(e.at, flow), true; e.at > now {
+				if e.at, e.taken = host.take(e.at, flow), true; e.at > now {
 					p.agenda.push(e)
 					continue
 				}

@@ -40,6 +40,12 @@ func both(t *testing.T, h HandlerFunc, test func(t *testing.T, dial func() Clien
 			})
 		})
 	}
+	t.Run("h3", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := serveQUIC(t, &Server{Handler: h})
+			test(t, func() Client { return secured{w.dial(t, H3Dialer{})} })
+		})
+	})
 }
 
 func get(path string) *Request {

@@ -2,12 +2,11 @@
 // with addresses, delays between them, addresses that refuse and addresses
 // that swallow. Inside a testing/synctest bubble every duration is exact.
 //
-// It carries TCP only and knows nothing of segments; the lab will do that.
+// It carries TCP without knowing of segments, and UDP; the lab does more.
 package memnet
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -27,9 +26,13 @@ type Net struct {
 	// Hole tells the addresses that never answer. Others at which nobody
 	// listens refuse.
 	Hole map[netip.Addr]bool
+	// Lose, where it is set, tells of each datagram whether it is lost. It
+	// is called from several goroutines.
+	Lose func(from, to netip.AddrPort, b []byte) bool
 
 	mu        sync.Mutex
 	listeners map[netip.AddrPort]*listener
+	packets   map[netip.AddrPort]*packetConn
 	port      uint16
 	conns     []*Conn
 }
@@ -112,9 +115,10 @@ func (h host) Listen(_ context.Context, at netip.AddrPort) (net.Listener, error)
 	return l, nil
 }
 
-// ListenPacket is not offered.
-func (h host) ListenPacket(context.Context, netip.AddrPort) (link.PacketConn, error) {
-	return nil, errors.ErrUnsupported
+// ListenPacket opens a UDP socket. Datagrams take as long as bytes do and
+// keep their order.
+func (h host) ListenPacket(_ context.Context, at netip.AddrPort) (link.PacketConn, error) {
+	return h.listenPacket(at)
 }
 
 type listener struct {

@@ -196,20 +196,41 @@ func (d *textLadder) segment(s *Segment) {
 		string(before), d.s.paint(c, string(arrow)), string(after), d.s.paint(faint, behind))
 }
 
-// state writes a change of state beside its lane.
+// state writes a change of state beside its lane, with what moved it as far
+// as there is room.
 func (d *textLadder) state(s *State) {
 	if s.Lane >= len(d.lanes) {
 		return
 	}
-	line, at, name := d.rails('│'), d.lanes[s.Lane], safe(s.Name)
+	line, at := d.rails('│'), d.lanes[s.Lane]
 	line[at] = '◆'
+	gap := len(line) - at
 	if s.Lane > 0 {
-		name = strings.TrimSpace(column(name, at-2))
-		line.put(at-1-len([]rune(name)), name)
+		gap = at - d.lanes[s.Lane-1]
+	} else if len(d.lanes) > 1 {
+		gap = d.lanes[1] - at
+	}
+	name := cutTo(safe(s.Name), gap-4)
+	why := cutTo(safe(stateReason(s)), gap-4-len([]rune(name))-3)
+	if s.Lane > 0 {
+		text := join(" · ", why, name)
+		line.put(at-1-len([]rune(text)), text)
 	} else {
-		line.put(2, name)
+		line.put(at+2, join(" · ", name, why))
 	}
 	fmt.Fprintf(d, "%s%s\n", d.s.paint(faint, column(fmt.Sprintf("%10s", clock(s.At, d.end)), rungTime)), d.s.paint(cyan, line.String()))
+}
+
+// stateReason is what moved a host to a state, with the rule.
+func stateReason(s *State) string {
+	return join(" ", s.Why, bracketed(s.Clause))
+}
+
+func bracketed(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "[" + s + "]"
 }
 
 // note writes a note over the lanes, with its number.
@@ -221,10 +242,7 @@ func (d *textLadder) note(r rung) {
 	}
 	head := fmt.Sprintf("%10s  ", fmt.Sprintf("[%d]", r.number))
 	title := safe(join(" ", n.Short, who))
-	text := join(" ", title+":", safe(n.Text), prefixed("[", safe(n.Clause)))
-	if n.Clause != "" {
-		text += "]"
-	}
+	text := join(" ", title+":", safe(n.Text), safe(bracketed(n.Clause)))
 	for i, line := range wrap(text, d.s.width()-rungTime) {
 		if i > 0 {
 			head = strings.Repeat(" ", rungTime)

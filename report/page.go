@@ -2,10 +2,13 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -175,6 +178,7 @@ func (p sheet) sequence(i int) {
 	if s := leftOut(q, segments, maxTurns); s != "" {
 		fmt.Fprintf(p, "<p class=\"left\">%s.</p>\n", escape(s))
 	}
+	p.states(q, endOf(q, segments))
 	p.list(q, segments)
 	p.endSection()
 }
@@ -197,6 +201,32 @@ func numbered(segments []Segment) bool {
 		}
 	}
 	return false
+}
+
+// states writes what moved the hosts from state to state, where it is known.
+func (p sheet) states(q *Sequence, end time.Duration) {
+	var all []State
+	for lane := range q.Lanes[:min(len(q.Lanes), maxLanes)] {
+		all = append(all, statesOf(q, lane, end)...)
+	}
+	if !slices.ContainsFunc(all, func(s State) bool { return s.Why != "" }) {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b State) int { return cmp.Compare(a.At, b.At) })
+	title := count(len(all), "state") + ", and what led to them"
+	fmt.Fprintf(p, "<details><summary>%s</summary>\n", title)
+	p.scroll(title)
+	fmt.Fprintln(p, "<table><thead><tr><th>from</th><th>host</th><th>state</th><th>because</th></tr></thead><tbody>")
+	for _, s := range all {
+		fmt.Fprintf(p, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s", clock(s.At, end), harmless(laneName(q, s.Lane)), harmless(s.Name), harmless(s.Why))
+		if s.Clause != "" {
+			fmt.Fprintf(p, " %s", clauseLink(s.Clause))
+		}
+		fmt.Fprintln(p, "</td></tr>")
+	}
+	fmt.Fprintln(p, "</tbody></table>")
+	p.endScroll()
+	fmt.Fprintln(p, "</details>")
 }
 
 // list writes a ladder's segments as text.

@@ -176,7 +176,7 @@ func TestPageIsBounded(t *testing.T) {
 		}
 		q.Segments = append(q.Segments, s)
 		q.Notes = append(q.Notes, Note{At: at, Short: "turn", Text: fmt.Sprint(i, strings.Repeat(" word", 10_000/(i+1)))})
-		q.States = append(q.States, State{at, i % 2, "S"})
+		q.States = append(q.States, State{At: at, Lane: i % 2, Name: "S"})
 		points = append(points, Point{at, float64(i % 1000)})
 	}
 	l := firstLoad()
@@ -212,7 +212,7 @@ func TestEmptyParts(t *testing.T) {
 		{},
 		{Loads: []trace.Load{{}}, Sequences: []Sequence{{}}, Charts: []Chart{{}}, Tables: []Table{{}}, Sums: []Sum{{}}},
 		{Charts: []Chart{{Trail: &Sequence{}, Panels: []Panel{{Series: []Series{{}, {Points: []Point{{0, math.NaN()}, {1, math.Inf(1)}, {-5, -3}}}}}}}}},
-		{Sequences: []Sequence{{Lanes: []Lane{{"only", ""}}, Segments: []Segment{{From: 0, To: 0}, {From: -1, To: 9}}, States: []State{{0, 5, "x"}, {0, -1, "y"}}, Notes: []Note{{Lane: Nobody}, {Lane: 70}}}}},
+		{Sequences: []Sequence{{Lanes: []Lane{{"only", ""}}, Segments: []Segment{{From: 0, To: 0}, {From: -1, To: 9}}, States: []State{{Lane: 5, Name: "x"}, {Lane: -1, Name: "y"}}, Notes: []Note{{Lane: Nobody}, {Lane: 70}}}}},
 		{Sequences: []Sequence{{Lanes: make([]Lane, 12), Segments: []Segment{{From: 0, To: 7, Sent: -5, Arrived: -9}, {From: 3, To: 11}}}}},
 	} {
 		page := htmlOf(t, d)

@@ -67,4 +67,7 @@ type State struct {
 	At   time.Duration
 	Lane int
 	Name string // such as "SYN-SENT", RFC 9293 §3.3.2
+	// Why is what moved it, in one sentence, and Clause the rule; both may
+	// be empty.
+	Why, Clause string
 }

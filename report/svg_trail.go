@@ -142,7 +142,7 @@ func laneName(q *Sequence, lane int) string {
 
 // collect reads the segments in the order in which the sender sees them.
 func (t *trailDrawing) collect() {
-	for _, i := range t.seen() {
+	for _, i := range asSeen(t.trail, t.from) {
 		s := &t.trail[i]
 		if s.From == t.from {
 			t.leaves(s)
@@ -255,16 +255,16 @@ func (t *trailDrawing) edgeAbove() (low int64, ok bool) {
 	return low, ok
 }
 
-// seen are the indexes of the segments in the order in which the sender
-// sends or receives them.
-func (t *trailDrawing) seen() []int {
+// asSeen are the indexes of segments in the order in which one lane sends or
+// receives them.
+func asSeen(segments []Segment, lane int) []int {
 	moment := func(i int) time.Duration {
-		if s := &t.trail[i]; s.From != t.from {
-			return s.Arrived
+		if segments[i].From == lane {
+			return segments[i].Sent
 		}
-		return t.trail[i].Sent
+		return segments[i].Arrived
 	}
-	order := make([]int, len(t.trail))
+	order := make([]int, len(segments))
 	for i := range order {
 		order[i] = i
 	}

@@ -69,7 +69,7 @@ func (f *fakeTransfer) note(short, text, clause string) {
 }
 
 func (f *fakeTransfer) state(lane int, name string) {
-	f.q.States = append(f.q.States, State{f.now, lane, name})
+	f.q.States = append(f.q.States, State{At: f.now, Lane: lane, Name: name})
 }
 
 func (f *fakeTransfer) sample() {

@@ -1,0 +1,244 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"waypost/trace"
+)
+
+// Explain adds what the record says of a connection to its sequence: the
+// states of both ends, and a note wherever one of them turned: a loss found,
+// the window lowered, a phase entered, a probe, a segment refused. Facts
+// count for a lane when their station has its name and their local address,
+// where the lane has one with a port, is its. start is the moment from which
+// the sequence's times count.
+//
+// The growth of a window is a curve ([WindowPanels]) and no turn; of
+// retransmissions for one reason in one loss only the first is told.
+func (q *Sequence) Explain(events []trace.Event, start time.Time) {
+	told := make([]teller, len(q.Lanes))
+	for _, e := range events {
+		lane, ok := q.laneOf(e)
+		if !ok {
+			continue
+		}
+		at := e.Time.Sub(start)
+		if f, ok := e.Fact.(trace.TCPState); ok {
+			q.become(lane, at, f, e.Decision)
+			continue
+		}
+		if n, ok := told[lane].turn(e); ok {
+			n.At, n.Lane = at, lane
+			q.Notes = append(q.Notes, n)
+		}
+	}
+	q.Notes = together(q.Notes)
+}
+
+// laneOf is the lane that a fact of a connection belongs to.
+func (q *Sequence) laneOf(e trace.Event) (int, bool) {
+	local, remote := "", ""
+	switch f := e.Fact.(type) {
+	case trace.TCPState:
+		local, remote = f.Local, f.Remote
+	case trace.TCPCongestion:
+		local, remote = f.Local, f.Remote
+	case trace.TCPRetransmit:
+		local, remote = f.Local, f.Remote
+	case trace.TCPProbe:
+		local, remote = f.Local, f.Remote
+	case trace.TCPDrop:
+		local, remote = f.Local, f.Remote
+	default:
+		return 0, false
+	}
+	for i, l := range q.Lanes {
+		if l.Name != e.Station || strings.Contains(l.Address, ":") && l.Address != local {
+			continue
+		}
+		if len(q.Lanes) != 2 || !strings.Contains(q.Lanes[1-i].Address, ":") || q.Lanes[1-i].Address == remote {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// become adds a state, and before the first one that which it left.
+func (q *Sequence) become(lane int, at time.Duration, f trace.TCPState, d *trace.Decision) {
+	if !slices.ContainsFunc(q.States, func(s State) bool { return s.Lane == lane }) {
+		q.States = append(q.States, State{At: min(at, 0), Lane: lane, Name: f.From})
+	}
+	s := State{At: at, Lane: lane, Name: f.To}
+	if d != nil {
+		s.Why, s.Clause = d.Reason, d.Clause
+	}
+	q.States = append(q.States, s)
+}
+
+// teller finds the turns among the facts of one lane.
+type teller struct {
+	phase    string
+	cwnd     int
+	ssthresh int
+	again    string // the latest reason for sending again
+	dropped  string // and for refusing
+}
+
+// turn is the note for a fact, where it is a turn.
+func (t *teller) turn(e trace.Event) (Note, bool) {
+	d := e.Decision
+	if d == nil {
+		d = &trace.Decision{}
+	}
+	note := Note{Short: strings.ReplaceAll(d.Verdict, "-", " "), Text: d.Reason, Clause: d.Clause}
+	tells := false
+	switch f := e.Fact.(type) {
+	case trace.TCPCongestion:
+		tells = f.Phase != t.phase || f.Cwnd < t.cwnd || f.Ssthresh != t.ssthresh
+		if tells {
+			t.again = ""
+			note.Text = join(" ", note.Text, "cwnd is "+quantity(Bytes, float64(f.Cwnd))+threshold(f.Ssthresh)+".")
+		}
+		t.phase, t.cwnd, t.ssthresh = f.Phase, f.Cwnd, f.Ssthresh
+	case trace.TCPRetransmit:
+		tells = d.Verdict != t.again
+		t.again = d.Verdict
+	case trace.TCPProbe:
+		tells = true
+	case trace.TCPDrop:
+		tells = d.Verdict != t.dropped
+		t.dropped = d.Verdict
+	}
+	return note, tells && note.Short+note.Text != ""
+}
+
+func threshold(bytes int) string {
+	if bytes == 0 {
+		return ""
+	}
+	return ", ssthresh " + quantity(Bytes, float64(bytes))
+}
+
+// together makes one note of those about one host at one moment. They are in
+// the order of time.
+func together(notes []Note) []Note {
+	var out []Note
+	for _, n := range notes {
+		i := len(out) - 1
+		for i >= 0 && out[i].At == n.At && out[i].Lane != n.Lane {
+			i--
+		}
+		if i < 0 || out[i].At != n.At {
+			out = append(out, n)
+			continue
+		}
+		o := &out[i]
+		if !strings.Contains(o.Short, n.Short) {
+			o.Short = join(", ", o.Short, n.Short)
+		}
+		if !strings.Contains(o.Text, n.Text) {
+			o.Text = join(" ", o.Text, n.Text)
+		}
+		if !strings.Contains(o.Clause, n.Clause) {
+			o.Clause = join("; ", o.Clause, n.Clause)
+		}
+	}
+	return out
+}
+
+// WindowPanels are the curves of the connection's sender, the lane that sent
+// the most payload: what it may send against what it has sent, and the
+// round-trip times. cwnd, ssthresh, SRTT and RTO come from the facts; flight,
+// the peer's window and the single round trips from the segments as the
+// sender sees them.
+func WindowPanels(q *Sequence, events []trace.Event, start time.Time) []Panel {
+	segments := ordered(q)
+	from := sender(segments)
+	cwnd, ssthresh := Series{Name: "cwnd"}, Series{Name: "ssthresh"}
+	srtt, rto := Series{Name: "smoothed"}, Series{Name: "timeout (RTO)"}
+	for _, e := range events {
+		f, ok := e.Fact.(trace.TCPCongestion)
+		lane, ours := q.laneOf(e)
+		if !ok || !ours || lane != from {
+			continue
+		}
+		at := e.Time.Sub(start)
+		cwnd.add(at, float64(f.Cwnd))
+		ssthresh.add(at, orUnset(float64(f.Ssthresh)))
+		srtt.add(at, orUnset(time.Duration(f.RTT).Seconds()))
+		rto.add(at, orUnset(time.Duration(f.RTO).Seconds()))
+	}
+	flight, window, measured := senderCurves(segments, from)
+	return []Panel{
+		{Title: "What the sender may send, and has sent", Unit: Bytes, Series: []Series{cwnd, ssthresh, flight, window}},
+		{Title: "Round-trip time", Unit: Seconds, Series: []Series{measured, srtt, rto}},
+	}
+}
+
+// orUnset is v, or NaN for 0: not set.
+func orUnset(v float64) float64 {
+	if v == 0 {
+		return math.NaN()
+	}
+	return v
+}
+
+// add appends a point; a value that holds on takes none.
+func (s *Series) add(at time.Duration, v float64) {
+	if n := len(s.Points); n > 0 {
+		last := s.Points[n-1].Value
+		if !s.Dots && (last == v || math.IsNaN(last) && math.IsNaN(v)) {
+			return
+		}
+	}
+	s.Points = append(s.Points, Point{at, v})
+}
+
+// senderCurves reads a sender's curves out of segments: bytes in flight, the
+// window that the peer offers, and the round trips of what was sent once
+// (Karn's rule, RFC 6298 §3).
+func senderCurves(segments []Segment, from int) (flight, window, measured Series) {
+	flight, window = Series{Name: "in flight", Fill: true}, Series{Name: "peer's window"}
+	measured = Series{Name: "measured", Dots: true}
+	type trip struct {
+		end  int64
+		sent time.Duration
+	}
+	var trips []trip
+	var top, acked int64
+	for _, i := range asSeen(segments, from) {
+		s := &segments[i]
+		end := s.Seq + s.Bytes
+		if s.Kind == SegmentOpen || s.Kind == SegmentClose {
+			end++
+		}
+		if s.From == from {
+			if top == 0 && acked == 0 { // the first one seen; earlier ones are not our account
+				acked = s.Seq
+			}
+			if end > top {
+				trips = append(trips, trip{end, s.Sent})
+				top = end
+			} else if s.Bytes > 0 {
+				trips = slices.DeleteFunc(trips, func(t trip) bool { return t.end > s.Seq && t.end <= end })
+			}
+			flight.add(s.Sent, float64(top-acked))
+		} else if s.To == from && s.Lost == "" && s.Ack > 0 {
+			if s.Ack > acked {
+				acked = s.Ack
+				for len(trips) > 0 && trips[0].end <= acked {
+					if trips[0].end == acked {
+						measured.add(s.Arrived, (s.Arrived - trips[0].sent).Seconds())
+					}
+					trips = trips[1:]
+				}
+			}
+			flight.add(s.Arrived, float64(max(top-acked, 0)))
+			window.add(s.Arrived, float64(s.Window))
+		}
+	}
+	return flight, window, measured
+}

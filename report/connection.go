@@ -40,7 +40,7 @@ func (q *Sequence) Explain(events []trace.Event, start time.Time) {
 
 // laneOf is the lane that a fact of a connection belongs to.
 func (q *Sequence) laneOf(e trace.Event) (int, bool) {
-	local, remote := "", ""
+	var local, remote string
 	switch f := e.Fact.(type) {
 	case trace.TCPState:
 		local, remote = f.Local, f.Remote

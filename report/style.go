@@ -7,9 +7,9 @@
 // diff.go, svg.go, and words.go for the sentences. What goes between hosts:
 // sequence.go and chart.go are the nouns, fold.go chooses what is shown,
 // connection.go reads them out of a record, ladder.go and curves.go draw for
-// a terminal, picture.go, svg_ladder.go,
-// svg_chart.go and svg_trail.go for a page. The page: document.go, page.go,
-// page_load.go, page.css. limits.go bounds all of it.
+// a terminal, picture.go, svg_ladder.go, svg_chart.go and svg_trail.go for a
+// page. The page: document.go, page.go, page_load.go, page.css. limits.go
+// bounds all of it.
 package report
 
 import (

@@ -21,7 +21,7 @@ var floors = [][]string{
 	1:  {"url", "trace", "packet"},
 	2:  {"cdn", "link", "tcp", "http/field", "report"},
 	3:  {"dns", "tls/cert", "http/cache", "stack", "tcp/packetdrill"},
-	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "lab"},
+	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "lab", "lab/journeys"},
 	5:  {"fetch", "dns/authority"},
 	6:  {"upstream", "origin"},
 	7:  {"browser", "edge", "demo/site"},

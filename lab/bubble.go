@@ -3,6 +3,7 @@ package lab
 import (
 	"flag"
 	"os"
+	"strconv"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -14,18 +15,23 @@ import (
 // waitForAll returns when every other goroutine of the bubble waits.
 func waitForAll() { synctest.Wait() }
 
-// bubble runs f in virtual time and ends the process with its exit code.
+// bubble runs each function in virtual time and ends the process with the
+// largest exit code.
 //
-// testing.Main is told of one test, and sees no argument of ours. When f
-// leaves goroutines behind, or all of them wait for ever, synctest panics
-// with their stacks.
-func bubble(seed uint64, f func() int) {
+// testing.Main is told of one test, and sees no argument of ours. When a
+// function leaves goroutines behind, or all of them wait for ever, synctest
+// panics with their stacks.
+func bubble(seed uint64, functions []func() int) {
 	os.Args = os.Args[:1]
 	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
-	code := 1
+	code := 0
 	test := func(t *testing.T) {
-		cryptotest.SetGlobalRandom(t, seed)
-		synctest.Test(t, func(*testing.T) { code = f() })
+		for i, f := range functions {
+			t.Run(strconv.Itoa(i+1), func(t *testing.T) {
+				cryptotest.SetGlobalRandom(t, seed)
+				synctest.Test(t, func(*testing.T) { code = max(code, f()) })
+			})
+		}
 		if !t.Failed() {
 			os.Exit(code)
 		}

@@ -15,7 +15,9 @@ const virtualEnv = "WAYPOST_VIRTUAL_TIME"
 
 // Virtual runs f in virtual time and returns its exit code. Inside f a lab
 // with Options.Virtual can be made, time stands still while anybody works,
-// and jumps when all wait; seed fixes what crypto/rand gives.
+// and jumps when all wait; seed fixes what crypto/rand gives. Of several
+// functions each has a bubble of its own, one after the other, in which time
+// and random numbers begin anew; the exit code is the largest.
 //
 // The process runs itself again, with the same arguments, input and output,
 // and returns here with the exit code of the second one, which has come the
@@ -26,7 +28,7 @@ const virtualEnv = "WAYPOST_VIRTUAL_TIME"
 //
 // An interrupt ends the second process at once, and so does the death of the
 // first.
-func Virtual(seed uint64, f func() int) int {
+func Virtual(seed uint64, f ...func() int) int {
 	if os.Getenv(virtualEnv) != "" {
 		os.Unsetenv(virtualEnv) //nolint:errcheck // a name without = cannot fail
 		bubble(seed, f)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -75,18 +76,20 @@ func timeTicks(end time.Duration, want int) (at []time.Duration, labels []string
 	return at, labels
 }
 
-// clock writes a moment of a diagram that ends at end, so that moments of
-// one diagram have one unit.
+// clock writes a moment of a diagram that ends at end: in milliseconds up to
+// ten seconds, then in seconds, and as h:mm:ss where minutes have passed.
 func clock(at, end time.Duration) string {
-	u := clockUnitOf(end)
-	digits := 2
-	if u.unit == time.Microsecond {
-		digits = 1
+	switch {
+	case end < 2*time.Millisecond:
+		return fmt.Sprintf("%.1f µs", float64(at)/float64(time.Microsecond))
+	case end < 10*time.Second:
+		return fmt.Sprintf("%.2f ms", float64(at)/float64(time.Millisecond))
+	case at < 2*time.Minute:
+		return fmt.Sprintf("%.3f s", at.Seconds())
+	case at < time.Hour:
+		return fmt.Sprintf("%d:%06.3f", int(at.Minutes()), (at % time.Minute).Seconds())
 	}
-	if u.unit >= time.Second {
-		digits = 3
-	}
-	return strconv.FormatFloat(float64(at)/float64(u.unit), 'f', digits, 64) + " " + u.name
+	return fmt.Sprintf("%d:%02d:%06.3f", int(at.Hours()), int(at.Minutes())%60, (at % time.Minute).Seconds())
 }
 
 // lapse writes a duration for people: "980 ms", "60 s", "2 h 12 min".

@@ -327,3 +327,21 @@ func TestPanelLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestClock(t *testing.T) {
+	for _, tt := range []struct {
+		at, end time.Duration
+		want    string
+	}{
+		{1500 * time.Nanosecond, time.Millisecond, "1.5 µs"},
+		{43 * time.Millisecond, time.Second, "43.00 ms"},
+		{1166400 * time.Microsecond, 2 * time.Second, "1166.40 ms"},
+		{43 * time.Millisecond, 61 * time.Second, "0.043 s"},
+		{125 * time.Second, time.Hour, "2:05.000"},
+		{2*time.Hour + 75*time.Second, 3 * time.Hour, "2:01:15.000"},
+	} {
+		if got := clock(tt.at, tt.end); got != tt.want {
+			t.Errorf("%v of %v is %q, want %q", tt.at, tt.end, got, tt.want)
+		}
+	}
+}

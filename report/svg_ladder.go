@@ -123,11 +123,15 @@ func transit(segments []Segment) time.Duration {
 
 // lane is where a lane stands.
 func (d *ladderDrawing) lane(i int) float64 {
-	gap := ladderGap
+	return ladderTime + ladderLabel + d.gap()*float64(i)
+}
+
+// gap is the distance of two lanes.
+func (d *ladderDrawing) gap() float64 {
 	if n := min(len(d.q.Lanes), maxLanes); n > 2 {
-		gap = max(120, 520/float64(n-1))
+		return max(120, ladderGap/float64(n-1))
 	}
-	return ladderTime + ladderLabel + gap*float64(i)
+	return ladderGap
 }
 
 // leftSide reports whether what a lane says is named on the left.
@@ -151,13 +155,14 @@ func (d *ladderDrawing) place(typical time.Duration) {
 	slices.SortStableFunc(d.marks, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order))
 	})
-	y, row, before := ladderHead+14, math.Inf(-1), time.Duration(0)
+	y, row, crosses, before := ladderHead+14, math.Inf(-1), math.Inf(-1), time.Duration(0)
 	arrival := map[int]float64{}
 	for k := range d.marks {
 		m := &d.marks[k]
 		r := &d.rungs[m.rung]
 		fall := ladderSlope * float64(m.at-before) / float64(typical)
 		if k > 0 && fall > 4*ladderLong && m.at-before > typical && (r.fold == nil || m.end) {
+			y = max(y, crosses) // a cross is drawn below where its segment left
 			d.silences = append(d.silences, silence{y + ladderLong/2 + 2, m.at - before})
 			fall = ladderLong + 4
 		}
@@ -188,17 +193,20 @@ func (d *ladderDrawing) place(typical time.Duration) {
 			row = y
 		}
 		d.sentY[m.rung] = y
+		if r.segment != nil && r.segment.Lost != "" {
+			crosses = y + ladderSlope*0.4
+		}
 	}
-	d.bottom = y + 20
+	d.bottom = max(y, crosses) + 20
 }
 
 // lanes draws the hosts' names and their lines.
 func (d *ladderDrawing) lanes() {
 	for i, l := range d.q.Lanes[:min(len(d.q.Lanes), maxLanes)] {
 		x := d.lane(i)
-		d.text("lane", "middle", x, 18, strings.TrimSpace(column(l.Name, 24)))
+		d.text("lane", "middle", x, 18, strings.TrimSpace(column(l.Name, int(d.gap()/8.5))))
 		if l.Address != "" {
-			d.text("dim", "middle", x, 34, strings.TrimSpace(column(l.Address, 30)))
+			d.text("dim", "middle", x, 34, strings.TrimSpace(column(l.Address, int(d.gap()/6.2))))
 		}
 		d.line("rail", x, ladderHead-8, x, d.bottom)
 	}
@@ -210,7 +218,7 @@ func (d *ladderDrawing) silence(s silence) {
 		x := d.lane(i)
 		d.path("break", fmt.Sprintf("M%s %sh18l-18 6h18", px(x-9), px(s.y-3)), "")
 	}
-	d.text("quiet", "middle", (d.lane(0)+d.lane(last))/2, s.y+4, "⋮ "+lapse(s.took)+" pass ⋮")
+	d.text("quiet", "middle", (d.lane(0)+d.lane(min(1, last)))/2, s.y+4, "⋮ "+lapse(s.took)+" pass ⋮")
 }
 
 // fold draws the band of a stretch that is left out.
@@ -298,12 +306,14 @@ func (d *ladderDrawing) notes() (drawn string, bottom float64) {
 		}
 		y := max(d.sentY[i]-8, bottom+10)
 		x := d.notesX
-		from := x - ladderLabel - 14
+		from := x - 30
 		if r.note.Lane >= 0 && r.note.Lane < min(len(d.q.Lanes), maxLanes) {
 			from = d.lane(r.note.Lane)
 		}
 		fmt.Fprintf(&b, `<path class="lead" d="M%s %sH%sL%s %sH%s"/>`+"\n", px(from), px(d.sentY[i]), px(x-20), px(x-8), px(y+8), px(x))
-		fmt.Fprintf(&b, `<circle class="knot" cx="%s" cy="%s" r="3"/>`+"\n", px(from), px(d.sentY[i]))
+		if from < x-30 {
+			fmt.Fprintf(&b, `<circle class="knot" cx="%s" cy="%s" r="3"/>`+"\n", px(from), px(d.sentY[i]))
+		}
 		number := fmt.Sprint(r.number)
 		wide := pillWidth(number)
 		fmt.Fprintf(&b, `<g class="pill"><rect x="%s" y="%s" width="%s" height="16" rx="8"/><text text-anchor="middle" x="%s" y="%s">%s</text></g>`+"\n",

@@ -74,7 +74,7 @@ func (c *Conn) tell(e *Event) {
 	if e.Kind != StateChange {
 		e.From, e.To = c.state, c.state
 	}
-	e.Algorithm = c.congestionName()
+	e.Algorithm = c.cc.name().String()
 	if e.Phase == "" {
 		e.Phase = c.phaseName()
 	}

@@ -64,11 +64,12 @@ func (c *Conn) end(now Time, err error, reason, clause string) {
 	c.idle.stop()
 	c.ackNow = false
 	c.out.reset()
-	c.sacked = nil
-	if c.readClosed || err == nil && !c.finRead {
+	c.outLen = 0
+	c.board, c.late = nil, nil
+	if c.readClosed {
 		c.in.reset()
+		c.unread = 0
 	}
-	c.ooo = nil
 	if c.state != Closed {
 		c.enter(now, Closed, reason, clause)
 	}

@@ -63,7 +63,7 @@ func (l *Lab) equip(n Node, h *Host, name string, o HostOptions, forward bool) e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h.lab, h.station = l, len(l.order)
-	h.Host = stack.New(stack.Config{
+	c := stack.Config{
 		Name:    name,
 		Station: l.station(name),
 		Seed:    l.seed("host " + name),
@@ -72,7 +72,11 @@ func (l *Lab) equip(n Node, h *Host, name string, o HostOptions, forward bool) e
 		Cookies: o.Cookies,
 		Forward: forward,
 		Causes:  l.causes,
-	})
+	}
+	if l.options.Virtual {
+		c.AfterFunc = l.loop.timerOf(h.station)
+	}
+	h.Host = stack.New(c)
 	return l.add(n)
 }
 

@@ -110,7 +110,7 @@ func kind(own, peer *progress, h *packet.TCP, g *report.Segment) report.SegmentK
 	switch {
 	case h.Flags.Has(packet.RST):
 		return report.SegmentReset
-	case g.Bytes == uses && uses <= 1 && own.end > 0 && g.Seq == own.end-1:
+	case uses == 0 && own.end > 0 && g.Seq == own.end-1:
 		return report.SegmentProbe // keepalive, RFC 9293 §3.8.4
 	case g.Bytes > 0 && peer.ack > 0 && peer.window == 0 && g.Seq+g.Bytes > peer.ack:
 		return report.SegmentProbe // of a closed window, RFC 9293 §3.8.6.1

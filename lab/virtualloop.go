@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"waypost/packet"
+	"waypost/stack"
 )
 
 // runVirtual is the loop in virtual time: one thing at a time, and between
@@ -117,15 +118,9 @@ type hostTimer struct {
 	set     bool
 }
 
-// timer is what a host needs of a timer; a time.Timer is one too.
-type timer = interface {
-	Reset(d time.Duration) bool
-	Stop() bool
-}
-
 // timerOf makes the timers of a host.
-func (p *loop) timerOf(station int) func(d time.Duration, f func()) timer {
-	return func(d time.Duration, f func()) timer {
+func (p *loop) timerOf(station int) func(d time.Duration, f func()) stack.Timer {
+	return func(d time.Duration, f func()) stack.Timer {
 		t := &hostTimer{loop: p, station: station, f: f}
 		t.Reset(d)
 		return t

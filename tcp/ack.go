@@ -53,7 +53,8 @@ func (c *Conn) duplicates(s *Segment, fresh uint32) bool {
 	if c.sackOn {
 		return fresh > 0
 	}
-	return len(s.Payload) == 0 && s.Flags&(packet.SYN|packet.FIN) == 0 && s.Window == c.lastWindow
+	// While the window is closed, what looks like a duplicate answers a probe.
+	return len(s.Payload) == 0 && s.Flags&(packet.SYN|packet.FIN) == 0 && s.Window == c.lastWindow && c.wnd > 0
 }
 
 // advance moves SND.UNA to what s acknowledges.

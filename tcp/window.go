@@ -4,9 +4,11 @@ package tcp
 // offered is never taken back (RFC 9293 §3.8.6: do not shrink the window), so
 // rcvAdv, the right edge, only grows.
 
-// room is how far behind RCV.NXT the receive buffer reaches.
+// room is how far behind RCV.NXT the receive buffer reaches, as far as the
+// window field can tell: without scaling, a larger buffer is no larger window,
+// and an update that tells nothing new would count as a duplicate ACK.
 func (c *Conn) room() uint32 {
-	return uint32(max(0, c.cfg.receiveBuffer()-c.unread))
+	return uint32(min(max(0, c.cfg.receiveBuffer()-c.unread), 0xffff<<c.rcvScale))
 }
 
 // worthTelling is the step below which the right edge stays where it is:

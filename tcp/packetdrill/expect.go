@@ -53,8 +53,8 @@ func (r *run) expect(p *Packet, kind TimeKind, from, to time.Duration) error {
 		return nil
 	}
 	r.mismatch = &mismatch{
-		expected: timeText(kind, from, to) + " " + r.text(f, p),
-		actual:   clock(got.at) + " " + r.text(f, &got.packet),
+		expected: timeText(kind, from, to) + " " + r.host.text(p),
+		actual:   clock(got.at) + " " + r.host.text(&got.packet),
 	}
 	return errors.New(why)
 }
@@ -67,9 +67,9 @@ func (r *run) collect(f *flow, p *Packet, limit time.Duration) (sent, error) {
 	for n := 0; ; n++ {
 		for len(f.out) == 0 {
 			if !r.host.step(limit) {
-				r.mismatch = &mismatch{expected: r.text(f, p)}
+				r.mismatch = &mismatch{expected: r.host.text(p)}
 				if n > 0 {
-					r.mismatch.actual = clock(got.at) + " " + r.text(f, &got.packet)
+					r.mismatch.actual = clock(got.at) + " " + r.host.text(&got.packet)
 					return got, fmt.Errorf("only %d of %d bytes were sent until %s", got.packet.Length, p.Length, clock(limit))
 				}
 				return got, fmt.Errorf("nothing was sent until %s", clock(limit))
@@ -108,7 +108,7 @@ func follows(a, b *Packet) bool {
 // in nothing that the script says.
 func (r *run) differs(f *flow, want, got *Packet, at time.Duration) string {
 	flags := ^packet.TCPFlags(0)
-	if r.opts.IgnorePush {
+	if r.opts.Linux {
 		flags = ^packet.PSH
 	}
 	switch {
@@ -190,14 +190,4 @@ func timeText(kind TimeKind, from, to time.Duration) string {
 		return clock(from) + "~" + clock(to)
 	}
 	return clock(from)
-}
-
-// text writes a segment of a flow as the script would: without ports that it
-// does not say, and with timestamps on its own scale.
-func (r *run) text(f *flow, p *Packet) string {
-	q := *p
-	if len(r.host.flows) < 2 {
-		q.SrcPort, q.DstPort = 0, 0
-	}
-	return q.String()
 }

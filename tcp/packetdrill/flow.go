@@ -148,7 +148,7 @@ func (f *flow) begins() bool {
 		return true
 	}
 	switch f.conn.State() {
-	case tcp.SynSent, tcp.TimeWait, tcp.Closed:
+	case tcp.SynSent, tcp.Closed:
 		return true
 	}
 	return false
@@ -196,7 +196,9 @@ func (f *flow) untake(p *Packet, scaled bool) (*tcp.Segment, error) {
 				continue
 			}
 			real, ok := f.stamps[opt.Ecr]
-			if !ok && scaled && f.stamped {
+			if !f.stamped { // none were agreed on: what comes means nothing
+				real, ok = opt.Ecr, true
+			} else if !ok && scaled {
 				real, ok = opt.Ecr-f.baseScript+f.baseReal, true
 			}
 			if !ok {

@@ -64,6 +64,7 @@ func (h *host) arrive(f *flow, s *tcp.Segment) {
 	if f.conn != nil && l != nil && f.conn.State() == tcp.TimeWait && s.Flags.Has(packet.SYN) {
 		if c, ok := l.listener.Renew(h.now, f.conn, s); ok {
 			f.open(c)
+			f.remoteISN = s.Seq
 			h.drain()
 			return
 		}
@@ -114,7 +115,17 @@ const maxBurst = 1 << 20
 func (h *host) sent(f *flow, s *tcp.Segment) {
 	out := f.take(h.now, s, h.set.local, h.set.remote)
 	f.out = append(f.out, out)
-	h.log.add(h.now, out.packet.String())
+	h.log.add(h.now, h.text(&out.packet))
+}
+
+// text writes a segment as the script would: with its ports only where there
+// are several flows.
+func (h *host) text(p *Packet) string {
+	q := *p
+	if len(h.flows) < 2 {
+		q.SrcPort, q.DstPort = 0, 0
+	}
+	return q.String()
 }
 
 // deadline returns the next moment at which a connection has something to do.

@@ -76,7 +76,7 @@ func tcpInfo(name string, c *tcp.Conn, advertised int) float64 {
 	case "tcpi_bytes_received":
 		return float64(i.BytesReceived)
 	case "tcpi_notsent_bytes":
-		return float64(i.Unsent)
+		return float64(max(0, i.Unacked-i.Flight))
 	case "tcpi_snd_wnd":
 		return float64(i.PeerWindow)
 	}

@@ -56,6 +56,9 @@ func configure(s *Script, o Options) (settings, error) {
 			return set, err
 		}
 	}
+	if o.Linux {
+		set.config.DelayedAck = -1
+	}
 	if o.Tolerance > 0 {
 		set.tolerance, set.percent = o.Tolerance, 0
 	}

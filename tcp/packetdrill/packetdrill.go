@@ -48,10 +48,12 @@ type Options struct {
 	// Complete fails a script that ends with segments sent that it did not
 	// expect. The original does not look at them.
 	Complete bool
-	// IgnorePush leaves the PSH flag of expected segments uncompared. Where
-	// an implementation sets it in the middle of what was written is its
-	// own choice (RFC 9293 §3.9.1.2).
-	IgnorePush bool
+	// Linux makes two things as scripts for Linux have them where the RFCs
+	// leave the choice: acknowledgements are not delayed (Linux does not
+	// delay the first ones of a connection), and the PSH flag of expected
+	// segments is not compared (RFC 9293 §3.9.1.2; Linux sets it in the
+	// middle of what was written, too).
+	Linux bool
 	// Verbose writes every segment.
 	Verbose bool
 }

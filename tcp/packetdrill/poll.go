@@ -50,7 +50,7 @@ func (r *run) inquires(c *Call) (attempt, error) {
 			got = s.conn.Info().Unread
 		case name == "SIOCOUTQ":
 			info := s.conn.Info()
-			got = info.Unacked + info.Unsent
+			got = info.Unacked
 		default:
 			return result{err: unsupported(0, "ioctl of %s", name)}, true
 		}

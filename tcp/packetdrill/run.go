@@ -177,7 +177,7 @@ func (r *run) finish(s *Script) error {
 	for _, f := range r.host.flows {
 		if len(f.out) > 0 {
 			got := f.out[0]
-			r.mismatch = &mismatch{actual: clock(got.at) + " " + r.text(f, &got.packet)}
+			r.mismatch = &mismatch{actual: clock(got.at) + " " + r.host.text(&got.packet)}
 			return wrong(line, "the script ends, but more was sent")
 		}
 	}

@@ -49,7 +49,7 @@ func errno(err error) string {
 	switch {
 	case errors.As(err, &icmp):
 		return icmp.errno()
-	case errors.Is(err, tcp.ErrReset), errors.Is(err, tcp.ErrUnread):
+	case errors.Is(err, tcp.ErrReset):
 		return "ECONNRESET"
 	case errors.Is(err, tcp.ErrRefused):
 		return "ECONNREFUSED"

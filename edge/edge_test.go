@@ -52,8 +52,8 @@ func TestPurge(t *testing.T) {
 			{"ftp://www.shop.test/", 0, fault.HTTPRequestError},
 			{"nonsense", 0, fault.HTTPRequestError},
 		} {
-			if n, err := w.edge.Purge(tt.url); n != tt.n || fault.Of(err) != tt.fault {
-				t.Errorf("Purge(%s) = %d, %v", tt.url, n, err)
+			if r, err := w.edge.Purge(Purge{URL: tt.url}); r.Objects != tt.n || fault.Of(err) != tt.fault {
+				t.Errorf("Purge(%s) = %d, %v", tt.url, r.Objects, err)
 			}
 		}
 		w.cacheStatus(w.get("/a?b"), "; fwd=uri-miss; ttl=60; stored")
@@ -192,7 +192,7 @@ func ExampleEdge() {
 	}
 	defer e.Close()
 	// A wire.Server hands it the requests: &wire.Server{Handler: e}.
-	n, err := e.Purge("https://www.shop.test/")
-	fmt.Println(n, err)
+	r, err := e.Purge(Purge{URL: "https://www.shop.test/"})
+	fmt.Println(r.Objects, err)
 	// Output: 0 <nil>
 }

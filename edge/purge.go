@@ -2,28 +2,144 @@ package edge
 
 import (
 	"errors"
+	"strings"
+	"time"
 
+	"waypost/edge/store"
 	"waypost/fault"
 	"waypost/http/cache"
+	"waypost/http/field"
 	"waypost/url"
 )
 
-// Purge drops what is stored for a URL, all variants of it, and keeps what is
-// being fetched for it from being stored. It returns the number of objects
-// dropped. The error says what is wrong with the URL, or that no site has
-// its host.
-func (e *Edge) Purge(text string) (int, error) {
+// Purge is an order to forget: exactly one of URL, Prefix and Tag is set.
+type Purge struct {
+	// URL names one resource, with all its variants.
+	URL string `json:"url,omitempty"`
+	// Prefix names everything whose URL begins with it, as bytes of the
+	// cache key's normal form: "https://www.shop.test/blog/".
+	Prefix string `json:"prefix,omitempty"`
+	// Tag names every response of a site that carries it in Surrogate-Key
+	// (separated by spaces) or Cache-Tag (by commas), byte for byte.
+	Tag string `json:"tag,omitempty"`
+	// Site limits a tag to one site, by its name; "" means all.
+	Site string `json:"site,omitempty"`
+	// Soft ends the freshness of what matches instead of dropping it: it is
+	// confirmed with the origin at its next use, and may serve stale where
+	// it says so (RFC 5861).
+	Soft bool `json:"soft,omitempty"`
+}
+
+// Receipt is what a purge did.
+type Receipt struct {
+	Purge
+	Edge    string    `json:"edge"`
+	At      time.Time `json:"at"`
+	Objects int       `json:"objects"` // dropped, or made stale
+}
+
+// Purge drops or expires what p names, and keeps what is being fetched of it
+// from being stored by a hard purge. The error says what is wrong with the
+// order, or that no site has its host.
+func (e *Edge) Purge(p Purge) (Receipt, error) {
+	r := Receipt{Purge: p, Edge: e.name, At: time.Now()}
+	match, err := e.matcher(&p)
+	switch {
+	case err != nil:
+		return r, err
+	case p.Soft:
+		r.Objects = e.store.ExpireMatching(r.At, match)
+	case p.URL != "":
+		key, err := e.purgeKey(p.URL)
+		if err != nil {
+			return r, err
+		}
+		r.Objects = e.store.Purge(key)
+	default:
+		r.Objects = e.store.PurgeMatching(match)
+	}
+	return r, nil
+}
+
+// matcher is p as a question about an object.
+func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
+	given := 0
+	for _, s := range []string{p.URL, p.Prefix, p.Tag} {
+		if s != "" {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return nil, fault.New(fault.HTTPRequestError, "purge", errors.New("name one of url, prefix and tag"))
+	case p.Site != "" && p.Tag == "":
+		return nil, fault.New(fault.HTTPRequestError, "purge", errors.New("site goes with tag; a URL names its site itself"))
+	case p.Tag != "":
+		return tagged(p), nil
+	case p.Prefix != "":
+		key, err := e.purgeKey(p.Prefix)
+		if err != nil {
+			return nil, err
+		}
+		return func(o *store.Object) bool { return strings.HasPrefix(o.Key, string(key)) }, nil
+	}
+	key, err := e.purgeKey(p.URL)
+	if err != nil {
+		return nil, err
+	}
+	return func(o *store.Object) bool { return o.Key == string(key) }, nil
+}
+
+// purgeKey is the key of a URL, or of the beginning of one.
+func (e *Edge) purgeKey(text string) ([]byte, error) {
 	op := "purge " + text
 	u, err := url.Parse(text, nil)
 	if err != nil {
-		return 0, fault.New(fault.HTTPRequestError, op, err)
+		return nil, fault.New(fault.HTTPRequestError, op, err)
 	}
 	if u.Scheme() != "http" && u.Scheme() != "https" {
-		return 0, fault.New(fault.HTTPRequestError, op, errors.New("the scheme must be http or https"))
+		return nil, fault.New(fault.HTTPRequestError, op, errors.New("the scheme must be http or https"))
 	}
 	site := e.sites.Load().match(appendHost(nil, u.Host()))
 	if site == nil {
-		return 0, fault.New(fault.DestinationNotFound, op, errors.New("no site has this host"))
+		return nil, fault.New(fault.DestinationNotFound, op, errors.New("no site has this host"))
 	}
-	return e.store.Purge(cache.AppendKey(nil, site.Name, u.Scheme(), u.Host(), u.RequestTarget())), nil
+	return cache.AppendKey(nil, site.Name, u.Scheme(), u.Host(), u.RequestTarget()), nil
+}
+
+// tagged matches the responses that carry a tag. What has no head yet might
+// carry it, and matches.
+func tagged(p *Purge) func(*store.Object) bool {
+	return func(o *store.Object) bool {
+		if p.Site != "" && !strings.HasPrefix(o.Key, p.Site+" ") {
+			return false
+		}
+		if o.Fields == nil {
+			return true
+		}
+		for _, line := range o.Fields {
+			switch {
+			case field.Is(line.Name, "Surrogate-Key"):
+				if hasMember(line.Value, p.Tag, " ") {
+					return true
+				}
+			case field.Is(line.Name, "Cache-Tag"):
+				if hasMember(line.Value, p.Tag, ",") {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}
+
+// hasMember reports whether list has member, byte for byte, between
+// separators and optional whitespace.
+func hasMember(list, member, separator string) bool {
+	for one := range strings.SplitSeq(list, separator) {
+		if strings.Trim(one, " \t") == member {
+			return true
+		}
+	}
+	return false
 }

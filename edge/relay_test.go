@@ -344,7 +344,7 @@ func TestPurgeWhileFilling(t *testing.T) {
 		done := make(chan got)
 		go func() { done <- w.send(&wire.Request{Path: "/"}) }()
 		time.Sleep(time.Second)
-		w.edge.Purge("http://www.shop.test/")
+		w.edge.Purge(Purge{URL: "http://www.shop.test/"})
 		if g := <-done; g.body != "old" {
 			t.Errorf("got %v", g)
 		}

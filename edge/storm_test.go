@@ -87,7 +87,7 @@ func TestStorm(t *testing.T) {
 		clients.Go(func() {
 			for i := range 60 {
 				time.Sleep(time.Duration(rnd(1000)) * time.Millisecond)
-				w.edge.Purge(fmt.Sprintf("http://www.shop.test/%d", rnd(6)))
+				w.edge.Purge(Purge{URL: fmt.Sprintf("http://www.shop.test/%d", rnd(6))})
 				if i%20 == 0 {
 					site.Policy.IdleTimeout = time.Duration(10+i) * time.Second // a new way to the origin
 					w.edge.SetSites([]cdn.Site{site})

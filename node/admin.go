@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"io"
 	"strings"
 
+	"waypost/edge"
 	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/trace"
@@ -31,11 +33,16 @@ func (n *Node) admin() (role, error) {
 func (n *Node) serveAdmin(x wire.Exchange) {
 	r := x.Request()
 	id, isTrace := strings.CutPrefix(r.Path, "/trace/")
+	isPurge := r.Path == "/purge" && n.cache != nil
 	switch {
 	case !authorized(r.Fields.Get("Authorization"), n.config.Admin.Token):
 		reply(x, 401, field.Fields{{Name: "WWW-Authenticate", Value: `Bearer realm="waypost"`}}, "the admin listener wants Authorization: Bearer with the token of admin.token_file\n")
+	case isPurge && r.Method == "POST":
+		n.servePurge(x)
+	case isPurge:
+		reply(x, 405, field.Fields{{Name: "Allow", Value: "POST"}}, "a purge is sent with POST\n")
 	case !isTrace:
-		reply(x, 404, nil, "there is /trace/ID, with a trace id of 32 hexadecimal digits\n")
+		reply(x, 404, nil, "there is /trace/ID, with a trace id of 32 hexadecimal digits, and on an edge /purge\n")
 	case r.Method != "GET":
 		reply(x, 405, field.Fields{{Name: "Allow", Value: "GET"}}, "the flight recorder is read with GET\n")
 	default:
@@ -53,7 +60,36 @@ func (n *Node) serveTrace(x wire.Exchange, text string) {
 	if events == nil {
 		events = []trace.Event{}
 	}
-	body, err := json.Marshal(Account{Events: events, Missed: missed})
+	replyJSON(x, Account{Events: events, Missed: missed})
+}
+
+// maxPurge bounds an order to purge, which holds a URL and a few words.
+const maxPurge = 64 << 10
+
+// servePurge takes an edge.Purge in JSON and answers with its Receipt.
+func (n *Node) servePurge(x wire.Exchange) {
+	var p edge.Purge
+	var body io.Reader = strings.NewReader("")
+	if b := x.Request().Body; b != nil {
+		body = io.LimitReader(b, maxPurge)
+	}
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		reply(x, 400, nil, `a purge is JSON such as {"url": "https://www.example.test/"}, with one of url, prefix and tag, and soft: `+err.Error()+"\n")
+		return
+	}
+	receipt, err := n.cache.Purge(p)
+	if err != nil {
+		reply(x, 422, nil, err.Error()+"\n")
+		return
+	}
+	n.options.Log.Info("purged", "url", p.URL, "prefix", p.Prefix, "tag", p.Tag, "soft", p.Soft, "objects", receipt.Objects)
+	replyJSON(x, receipt)
+}
+
+func replyJSON(x wire.Exchange, v any) {
+	body, err := json.Marshal(v)
 	if err != nil {
 		reply(x, 500, nil, err.Error()+"\n")
 		return

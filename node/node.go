@@ -146,13 +146,12 @@ func (n *Node) random(part string) func() uint64 {
 	}
 }
 
-// Purge drops what the node's edge keeps for a URL and says how many objects
-// that were; see edge.Edge.Purge.
-func (n *Node) Purge(url string) (int, error) {
+// Purge makes the node's edge forget; see edge.Edge.Purge.
+func (n *Node) Purge(p edge.Purge) (edge.Receipt, error) {
 	if n.cache == nil {
-		return 0, errors.New("purge " + url + ": there is no edge here")
+		return edge.Receipt{Purge: p}, errors.New("purge: there is no edge here")
 	}
-	return n.cache.Purge(url)
+	return n.cache.Purge(p)
 }
 
 // Start binds the sockets of all roles and then serves. When one cannot be

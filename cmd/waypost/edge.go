@@ -17,6 +17,7 @@ type oneEdge struct {
 	cert, key         string
 	origin            []string
 	memory            string
+	admin, token      string
 }
 
 func newEdge() *cobra.Command {
@@ -28,6 +29,7 @@ func newEdge() *cobra.Command {
 the settings that serve has where a configuration says nothing. Every response
 tells in Cache-Status (RFC 9211) what the cache did.`,
 		Example: `  waypost edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000
+  waypost edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000 --admin 127.0.0.1:8900 --token-file token
   waypost edge --listen-tls 127.0.0.1:8443 --cert www.pem --key www.key --origin http://127.0.0.1:8000`,
 		Args: exactArgs(0, "no arguments besides flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +45,8 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.cert, "cert", "", "the certificate chain, PEM `FILE`, leaf first")
 	cmd.Flags().StringVar(&f.key, "key", "", "its private key, PEM `FILE`")
 	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
+	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
+	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
 	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
 	return cmd
 }
@@ -56,6 +60,8 @@ func (f *oneEdge) config() (*node.Config, error) {
 		return nil, usage(errors.New("nowhere to listen: give --listen 127.0.0.1:8080, or --listen-tls with --cert and --key"))
 	case len(f.listenTLS) > 0 && (f.cert == "" || f.key == ""):
 		return nil, usage(errors.New("--listen-tls needs --cert FILE and --key FILE"))
+	case f.admin != "" && f.token == "":
+		return nil, usage(errors.New("--admin needs --token-file FILE: without a token anybody on this machine could purge"))
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n", f.memory)
@@ -63,6 +69,9 @@ func (f *oneEdge) config() (*node.Config, error) {
 	list(&text, "  https", f.listenTLS)
 	if f.cert != "" {
 		fmt.Fprintf(&text, "  certificates: [{cert: %q, key: %q}]\n", f.cert, f.key)
+	}
+	if f.admin != "" {
+		fmt.Fprintf(&text, "admin: {listen: [%q], token_file: %q}\n", f.admin, f.token)
 	}
 	text.WriteString("sites:\n  - name: origin\n    hosts: [\"*\"]\n    origin:\n")
 	list(&text, "      urls", f.origin)
@@ -84,7 +93,7 @@ func flagError(err error) error {
 	for _, p := range problems {
 		flag := p.Key
 		for _, f := range [...]struct{ key, flag string }{
-			{"edge.http[", "--listen"}, {"edge.https[", "--listen-tls"}, {"edge.memory", "--memory"},
+			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.memory", "--memory"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
 		} {
 			if strings.HasPrefix(p.Key, f.key) {

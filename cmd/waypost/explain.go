@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"waypost/fetch"
-	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/link"
 	"waypost/node"
@@ -106,6 +105,9 @@ func (s *stations) read() error {
 		}
 		s.token = strings.TrimSpace(string(text))
 	}
+	for i, u := range s.urls {
+		s.urls[i] = strings.TrimSuffix(u, "/")
+	}
 	switch {
 	case len(s.urls) == 0:
 		return usage(errors.New("no station to ask: name a configuration with -c FILE, or an admin listener with --ask URL"))
@@ -140,25 +142,30 @@ func (s *stations) join(ctx context.Context, l *trace.Load, wait time.Duration) 
 }
 
 // account asks one node for what it noted of a journey.
-func account(ctx context.Context, client *fetch.Client, base, token string, id trace.ID) (node.Account, error) {
+func account(ctx context.Context, client *fetch.Client, base, token string, id trace.ID) (a node.Account, err error) {
+	return a, askAdmin(ctx, client, base+"/trace/"+id.String(), token, &wire.Request{}, &a)
+}
+
+// askAdmin sends a request to an admin listener and reads its JSON into to.
+func askAdmin(ctx context.Context, client *fetch.Client, at, token string, r *wire.Request, to any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	var a node.Account
-	u, err := url.Parse(strings.TrimSuffix(base, "/")+"/trace/"+id.String(), nil)
+	u, err := url.Parse(at, nil)
 	if err != nil {
-		return a, err
+		return err
 	}
-	r, err := client.Do(ctx, u, &wire.Request{Fields: field.Fields{{Name: "Authorization", Value: "Bearer " + token}}})
+	r.Fields.Set("Authorization", "Bearer "+token)
+	resp, err := client.Do(ctx, u, r)
 	if err != nil {
-		return a, err
+		return err
 	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxAccount))
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAccount))
 	if err != nil {
-		return a, err
+		return err
 	}
-	if r.Status != 200 {
-		return a, fmt.Errorf("%d %s", r.Status, strings.TrimSpace(string(body)))
+	if resp.Status != 200 {
+		return fmt.Errorf("%d %s", resp.Status, strings.TrimSpace(string(body)))
 	}
-	return a, json.Unmarshal(body, &a)
+	return json.Unmarshal(body, to)
 }

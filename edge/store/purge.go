@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 // Purge drops everything stored under key, and keeps what is on its way in
 // from being stored and from being joined. Who is reading finishes
 // undisturbed. It returns the number of objects dropped.
@@ -20,23 +22,88 @@ func (m *Memory) Purge(key []byte) int {
 
 // PurgeAll is Purge for every key.
 func (m *Memory) PurgeAll() int {
+	return m.PurgeMatching(func(*Object) bool { return true })
+}
+
+// PurgeMatching is Purge for every object that match approves of. match is
+// called for what is on its way in, too; where its head has not come, the
+// object has a Key only, and approval keeps it from being stored. It must not
+// call the store.
+//
+// It walks over everything stored, one shard after the other: an index by
+// prefix or tag would have to be bounded against sites that give every
+// response a thousand tags, and purges are rare beside requests.
+func (m *Memory) PurgeMatching(match func(*Object) bool) int {
 	dropped := 0
+	m.each(func(f *fetch) {
+		o := f.started.Load()
+		if o == nil {
+			o = &Object{Key: f.key}
+		}
+		if match(o) {
+			f.open, f.purged = false, true
+		}
+	}, func(n *node) {
+		e := n.entry.Load()
+		if e == nil {
+			return
+		}
+		next := e
+		var gone []*Object
+		for _, o := range e.Variants {
+			if match(o) {
+				next, gone = next.without(o), append(gone, o)
+			}
+		}
+		if gone != nil {
+			m.table.put(n.hash, n.key, next)
+			m.drop(gone)
+			dropped += len(gone)
+		}
+	})
+	return dropped
+}
+
+// ExpireMatching ends the freshness of every stored object that match
+// approves of (a soft purge): see cache.Response.Expired. It returns their
+// number. What is on its way in comes fresh from the origin, and stays so.
+func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
+	var matched []*Object
+	m.each(nil, func(n *node) {
+		if e := n.entry.Load(); e != nil {
+			for _, o := range e.Variants {
+				if match(o) {
+					matched = append(matched, o)
+				}
+			}
+		}
+	})
+	for _, o := range matched {
+		m.Refresh([]byte(o.Key), o, o.Response.Expired(now))
+	}
+	return len(matched)
+}
+
+// each visits the fetches under way and the nodes of the table, shard by
+// shard, each under its lock. fetched may be nil.
+func (m *Memory) each(fetched func(*fetch), stored func(*node)) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for _, fetches := range s.fetches {
-			for _, f := range fetches {
-				f.open, f.purged = false, true
+		if fetched != nil {
+			for _, fetches := range s.fetches {
+				for _, f := range fetches {
+					fetched(f)
+				}
 			}
 		}
 		for b := i; b < len(m.table.buckets); b += shardCount {
 			for n := m.table.buckets[b].Load(); n != nil; n = n.next.Load() {
-				dropped += m.clear(n)
+				stored(n)
 			}
 		}
 		s.mu.Unlock()
 	}
-	return dropped
 }
 
 // clear drops what is stored under a node's key. The shard is locked.

@@ -35,6 +35,9 @@ type Response struct {
 	// Selecting holds, for each field that Vary names and the request had,
 	// one line with its normalised value. [Stored] fills it.
 	Selecting field.Fields
+	// Purged is when the owner ended its freshness ([Response.Expired]);
+	// zero: never.
+	Purged time.Time
 
 	plan plan
 }

@@ -17,6 +17,7 @@ const (
 	byExpires
 	byDefault
 	byHeuristic
+	byPurge
 )
 
 // plan is what the fields of a response mean to a cache with certain rules,
@@ -126,6 +127,23 @@ func (d *reading) setLifetime(rules *Rules, r *Response) {
 		d.lifetime, invalid = 0, true
 	}
 	d.set(invalidLifetime, invalid)
+	if !r.Purged.IsZero() {
+		if until := plus(d.initialAge, since(r.Purged, r.Received)); until < d.lifetime {
+			d.basis, d.lifetime = byPurge, until
+		}
+	}
+}
+
+// Expired returns r as it is after its owner ended its freshness at now (a
+// soft purge): stale, but still there to be confirmed, and to serve stale
+// where it may. Like r it is compiled.
+func (r *Response) Expired(now time.Time) *Response {
+	out := *r
+	out.Purged = now
+	if r.plan.rules != nil {
+		out.Compile(r.plan.rules)
+	}
+	return &out
 }
 
 // explicit reports whether the response itself states when it expires.

@@ -27,6 +27,7 @@ const (
 	staleSharedMaxAge
 	staleWindow
 	stale
+	stalePurged
 
 	// OnError.
 	noError
@@ -115,6 +116,8 @@ var grounds = [reasons]ground{
 	staleWindow: {"it has been stale for {over} and may serve for {limit} while it is confirmed", "RFC 5861 §3",
 		evidence{says: []string{"stale-while-revalidate"}}, moreLifetime},
 	stale: {"it is {age} old and was fresh for {lifetime}", "RFC 9111 §4.2", evidence{lifetime: true}, orWindow},
+
+	stalePurged: {"its owner ended its freshness (a soft purge) when it was {lifetime} old", "RFC 9111 §4.4", evidence{}, ""},
 
 	noError:       {"the origin answered with no error of its own", "RFC 5861 §4", evidence{}, ""},
 	errorUnwanted: {"the client wants it confirmed, and the origin failed", "RFC 9111 §5.2.1.4", evidence{asks: []string{"no-cache"}}, "a request that takes what is cached"},

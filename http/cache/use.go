@@ -108,6 +108,8 @@ func (v Verdict) stale(p *plan, w *wishes) Verdict {
 	case staleness <= p.staleWhileRevalidate:
 		v.Action, v.why, v.limit = StaleWhileRevalidate, staleWindow, p.staleWhileRevalidate
 		return v
+	case p.basis == byPurge:
+		return v.confirm(p, stalePurged)
 	}
 	return v.confirm(p, stale)
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// freePort returns an address of loopback that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// running starts the command as a process and stops it with the test.
+func running(t *testing.T, args ...string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: %v\n%s", args, err, said.String())
+		}
+	})
+}
+
+// cacheStatus asks until the server is up, and returns what its cache says.
+func cacheStatus(t *testing.T, url string) string {
+	t.Helper()
+	for until := time.Now().Add(10 * time.Second); ; {
+		resp, err := http.Get(url)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			return resp.Header.Get("Cache-Status")
+		}
+		if time.Now().After(until) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEdgeAndPurge: the one-line edge caches, and forgets what it is told to.
+func TestEdgeAndPurge(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		w.Header().Set("Cache-Tag", "front, news")
+	}))
+	defer origin.Close()
+	token, edge, admin := file(t, "token", "sixteen letters!\n"), freePort(t), freePort(t)
+	running(t, "edge", "--listen", edge, "--origin", origin.URL, "--admin", admin, "--token-file", token)
+	page := "http://" + edge + "/"
+	for i, tt := range []struct {
+		purge []string
+		said  string
+		want  string
+	}{
+		{nil, "", "; fwd=uri-miss; ttl=60; stored"},
+		{nil, "", "; hit; ttl="},
+		{[]string{page}, "1 object dropped", "; fwd=uri-miss"},
+		{[]string{"--tag", "new"}, "0 objects dropped", "; hit"},
+		{[]string{"--tag", "news"}, "1 object dropped", "; fwd=uri-miss"},
+		{[]string{"--prefix", page, "--soft"}, "1 object made stale", "; fwd=stale"},
+		{[]string{"--prefix", page, "--json"}, `"objects":1}`, "; fwd=uri-miss"},
+	} {
+		if tt.purge != nil {
+			out, errs, code := waypost(t, append([]string{"purge", "--ask", "http://" + admin, "--token-file", token}, tt.purge...)...)
+			if code != exitOK || !strings.Contains(out, tt.said) {
+				t.Errorf("purge %v: exit %d, %q %q, want %q", tt.purge, code, out, errs, tt.said)
+			}
+		}
+		if got := cacheStatus(t, page); !strings.Contains(got, tt.want) {
+			t.Errorf("request %d after purge %v: Cache-Status %q, want %q", i, tt.purge, got, tt.want)
+		}
+	}
+	if _, errs, code := waypost(t, "purge", "--ask", "http://"+admin, "--token-file", file(t, "wrong", "not the token here"), page); code != exitFailed || !strings.Contains(errs, "401") {
+		t.Errorf("with the wrong token: exit %d, %q", code, errs)
+	}
+}

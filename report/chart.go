@@ -50,3 +50,7 @@ const (
 	Bits    Unit = "bits per second"
 	Count   Unit = ""
 )
+
+// Format writes a value of the unit with the digits that matter: "65.5 KB",
+// "8.9 Mbit/s", "43 ms".
+func (u Unit) Format(v float64) string { return quantity(u, v) }

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"waypost/trace"
 )
@@ -73,7 +76,7 @@ func (q *Sequence) become(lane int, at time.Duration, f trace.TCPState, d *trace
 	}
 	s := State{At: at, Lane: lane, Name: f.To}
 	if d != nil {
-		s.Why, s.Clause = d.Reason, d.Clause
+		s.Why, s.Clause = sentence(d.Reason), d.Clause
 	}
 	q.States = append(q.States, s)
 }
@@ -83,7 +86,8 @@ type teller struct {
 	phase    string
 	cwnd     int
 	ssthresh int
-	again    string // the latest reason for sending again
+	verdict  string // the latest about the window
+	again    string // the latest for sending again
 	dropped  string // and for refusing
 }
 
@@ -93,19 +97,22 @@ func (t *teller) turn(e trace.Event) (Note, bool) {
 	if d == nil {
 		d = &trace.Decision{}
 	}
-	note := Note{Short: strings.ReplaceAll(d.Verdict, "-", " "), Text: d.Reason, Clause: d.Clause}
+	note := Note{Short: strings.ReplaceAll(d.Verdict, "-", " "), Text: sentence(d.Reason), Clause: d.Clause}
 	tells := false
 	switch f := e.Fact.(type) {
 	case trace.TCPCongestion:
-		tells = f.Phase != t.phase || f.Cwnd < t.cwnd || f.Ssthresh != t.ssthresh
+		tells = f.Phase != t.phase || f.Ssthresh != t.ssthresh || f.Cwnd < t.cwnd && d.Verdict != t.verdict
 		if tells {
 			t.again = ""
 			note.Text = join(" ", note.Text, "cwnd is "+quantity(Bytes, float64(f.Cwnd))+threshold(f.Ssthresh)+".")
 		}
-		t.phase, t.cwnd, t.ssthresh = f.Phase, f.Cwnd, f.Ssthresh
+		t.phase, t.cwnd, t.ssthresh, t.verdict = f.Phase, f.Cwnd, f.Ssthresh, d.Verdict
 	case trace.TCPRetransmit:
-		tells = d.Verdict != t.again
+		tells = d.Verdict != t.again || f.Times > 1
 		t.again = d.Verdict
+		if f.Times > 1 {
+			note.Text = join(" ", note.Text, fmt.Sprintf("It is sent again for time %d; the next timeout is %s.", f.Times, lapse(time.Duration(f.RTO))))
+		}
 	case trace.TCPProbe:
 		tells = true
 	case trace.TCPDrop:
@@ -113,6 +120,19 @@ func (t *teller) turn(e trace.Event) (Note, bool) {
 		t.dropped = d.Verdict
 	}
 	return note, tells && note.Short+note.Text != ""
+}
+
+// sentence makes a sentence of a reason.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(r)) + s[n:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
 }
 
 func threshold(bytes int) string {

@@ -61,25 +61,23 @@ func again() (int, error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- child.Wait() }()
-	for {
-		select {
-		case <-signals:
-			child.Process.Kill() //nolint:errcheck // it has ended by itself
-		case err := <-ended:
-			var exit *exec.ExitError
-			if err != nil && !errors.As(err, &exit) {
-				return 0, fmt.Errorf("run %s again: %w", path, err)
-			}
-			return exitCode(child.ProcessState), nil
+	select {
+	case s := <-signals:
+		child.Process.Kill() //nolint:errcheck // it has ended by itself
+		<-ended
+		return signalled + int(s.(syscall.Signal)), nil
+	case err := <-ended:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return 0, fmt.Errorf("run %s again: %w", path, err)
 		}
+		if w, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+			return signalled + int(w.Signal()), nil
+		}
+		return child.ProcessState.ExitCode(), nil
 	}
 }
 
-// exitCode is that of a process as a shell tells it: 128 and the signal's
-// number for one that a signal ended.
-func exitCode(s *os.ProcessState) int {
-	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		return 128 + int(w.Signal())
-	}
-	return s.ExitCode()
-}
+// signalled is what a shell adds to the number of a signal to tell that it
+// ended a process.
+const signalled = 128

@@ -189,7 +189,7 @@ func (r *rehearsal) send(ctx context.Context, span *trace.Span) error {
 	defer c.Close()
 	r.localPort = link.AddrPort(c.LocalAddr())
 	connect.Local = r.localPort.String()
-	if info, ok := link.Info(c); ok {
+	if info, ok := link.InfoOf(c); ok {
 		connect.State, connect.RTT, connect.MSS, connect.Cwnd = info.State, trace.Millis(info.RTT), info.MSS, info.Cwnd
 	}
 	span.Took(began, time.Now(), connect, nil)
@@ -197,7 +197,7 @@ func (r *rehearsal) send(ctx context.Context, span *trace.Span) error {
 		return err
 	}
 	failure := r.exchange(c)
-	if info, ok := link.Info(c); ok {
+	if info, ok := link.InfoOf(c); ok {
 		r.infos[0] = info
 	}
 	info := r.infos[0]
@@ -239,7 +239,7 @@ func (r *rehearsal) serve(l net.Listener) error {
 	check := &pattern{}
 	r.received, err = io.Copy(check, c)
 	r.took = r.lab.Now() - r.started
-	if info, ok := link.Info(c); ok {
+	if info, ok := link.InfoOf(c); ok {
 		r.infos[1] = info
 	}
 	if err != nil {

@@ -12,6 +12,10 @@ const (
 	minPathMTU6 = 1280
 )
 
+// Outstanding reports whether seq is sent and not acknowledged: the check of
+// RFC 5927 §4.1 for whoever hears the network speak.
+func (c *Conn) Outstanding(seq uint32) bool { return atLeast(seq, c.una) && before(seq, c.nxt) }
+
 // PathMTU tells the largest IP packet that the path carries (RFC 1191,
 // RFC 8201). What is on its way is sent again in smaller segments, at once
 // and without touching the congestion window. A larger MTU than before lets

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"waypost/packet"
 	"waypost/trace"
 )
 
@@ -57,4 +58,17 @@ func (c *Causes) get(client, server netip.AddrPort) trace.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[ends{client, server}]
+}
+
+// Of returns why the connection was dialled to which a flow belongs, in
+// either direction. It reports false where that is not known.
+func (c *Causes) Of(f packet.Flow) (trace.Context, bool) {
+	if f.Protocol != packet.ProtocolTCP {
+		return trace.Context{}, false
+	}
+	why := c.get(f.Src, f.Dst)
+	if !why.Sampled {
+		why = c.get(f.Dst, f.Src)
+	}
+	return why, why.Sampled
 }

@@ -40,7 +40,6 @@ func (c *Conn) believable(now Time, s *Segment) bool {
 		c.challenge(now, s, "a SYN in a synchronized state may be forged: a challenge ACK asks the peer", "RFC 5961 §4.2")
 		return false
 	}
-	c.takeStamp(now, s)
 	return true
 }
 

@@ -19,6 +19,10 @@ func (c *Conn) acknowledge(now Time, s *Segment) bool {
 	case after(s.Ack, c.una):
 		c.updateWindow(s)
 		c.advance(now, s)
+		if fresh > 0 && c.flight() > 0 {
+			// RFC 6675 §5: a duplicate, whether it advances SND.UNA or not.
+			c.duplicateACK(now)
+		}
 	case s.Ack == c.una:
 		duplicate := c.duplicates(s, fresh)
 		closed := c.wnd == 0

@@ -39,6 +39,9 @@ func (c *Conn) Segment(now Time, s *Segment) {
 	} else if !c.acknowledge(now, s) {
 		return
 	}
+	// Not before the ACK check: a forged timestamp with an impossible ACK
+	// would have PAWS drop all that follows.
+	c.takeStamp(now, s)
 	// Fifth, URG: urgent data are read in line and without a mark, as
 	// RFC 6093 §5 advises; the pointer is not looked at.
 	// Sixth, the segment text; seventh, FIN.

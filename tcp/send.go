@@ -11,6 +11,9 @@ func (c *Conn) Next(now Time, s *Segment) bool {
 		c.rst = false
 		c.header(s, c.rstSeq, c.rstFlags)
 		s.Ack = c.rstAck
+		if c.stampsOn && c.rstFlags.Has(packet.ACK) { // RFC 7323 §3.2: SHOULD
+			s.Options.HasTimestamps, s.Options.TSVal, s.Options.TSEcr = true, c.cfg.stamp(now), c.tsRecent
+		}
 		return true
 	}
 	switch c.state {

@@ -18,6 +18,7 @@ type flow struct {
 
 	localISN, remoteISN uint32
 	next                uint32 // the highest SND.NXT so far
+	mss                 uint32 // that our SYN announced
 	scriptISN           uint32 // ours, as the script writes it in a SYN
 
 	stamps     map[uint32]uint32 // the script's values of sent timestamps → real ones
@@ -90,6 +91,9 @@ func (f *flow) take(now tcp.Time, s *tcp.Segment, src, dst netip.Addr) sent {
 	}
 	b := s.Append(nil, src, dst, s.Payload)
 	out.packet.Options = rawOptions(b[packet.TCPSize:len(b)-len(s.Payload)], ack)
+	if o, ok := option(out.packet.Options, OptionMSS); ok {
+		f.mss = o.Value
+	}
 	if len(s.Payload) > 0 {
 		f.check("a segment that is sent", s.Seq-f.localISN-1, s.Payload)
 	}

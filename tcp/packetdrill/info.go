@@ -38,8 +38,8 @@ var infoNames = []string{
 }
 
 // tcpInfo returns a variable of tcp_info.
-func tcpInfo(name string, c *tcp.Conn, advertised int) float64 {
-	i := c.Info()
+func tcpInfo(name string, f *flow) float64 {
+	i := f.conn.Info()
 	mss := float64(max(i.MSS, 1))
 	switch name {
 	case "tcpi_state":
@@ -55,7 +55,7 @@ func tcpInfo(name string, c *tcp.Conn, advertised int) float64 {
 	case "tcpi_snd_mss":
 		return mss
 	case "tcpi_advmss":
-		return float64(advertised)
+		return float64(f.mss)
 	case "tcpi_unacked":
 		return math.Ceil(float64(i.Flight) / mss)
 	case "tcpi_rtt":
@@ -93,7 +93,7 @@ func (r *run) code(c *Code) error {
 		if f == nil || f.conn == nil || !slices.Contains(infoNames, name) {
 			return 0, false
 		}
-		return tcpInfo(name, f.conn, r.set.config.MSS), true
+		return tcpInfo(name, f), true
 	}
 	for _, s := range c.statements {
 		v, err := s.value.eval(lookup)

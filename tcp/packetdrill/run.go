@@ -63,6 +63,9 @@ func (r *run) script(text []byte) error {
 	if err != nil {
 		return err
 	}
+	if meantToFail(text) {
+		return unsupported(0, "a script that is meant to fail: it tests the original")
+	}
 	if r.set, err = configure(s, r.opts); err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ var idleOptions = map[string]string{
 	"IP_FREEBIND":      "no addresses",
 	"IP_MTU_DISCOVER":  "the path's MTU comes from the script",
 	"TCP_DEFER_ACCEPT": "accept is not later for it",
-	"TCP_FASTOPEN":     "scripts that use it are refused by its option",
 }
 
 // knownOptions are the options that setsockopt and getsockopt understand.

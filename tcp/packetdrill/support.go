@@ -1,6 +1,7 @@
 package packetdrill
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ var unreachableCodes = map[string]bool{
 	"port_unreachable":     true,
 	"frag_needed":          false,
 }
+
+// meantToFail reports whether a script says how it fails, as the original's
+// tests of itself do.
+func meantToFail(text []byte) bool { return bytes.Contains(text, []byte("\n// Failure: ")) || bytes.Contains(text, []byte(" // Failure: ")) }
 
 // knownCalls are the calls that prepare understands.
 var knownCalls = []string{

@@ -65,7 +65,7 @@ type Config struct {
 
 	Keepalive Keepalive // off unless Idle > 0
 
-	Retries     int  // retransmissions of data before giving up (R2); 0: DefaultRetries
+	Retries     int  // retransmissions of data before giving up (R2); 0: DefaultRetries; at most 250
 	SYNRetries  int  // the same for a SYN; a SYN,ACK has one less; 0: DefaultSYNRetries
 	UserTimeout Time // unacknowledged data end the connection after this; 0: by Retries alone
 	FinWait2    Time // bound of FIN-WAIT-2 after Close; 0: DefaultFinWait2
@@ -122,6 +122,8 @@ const (
 	// bound; a peer that never closes would hold our memory for ever.
 	DefaultFinWait2 = 60 * time.Second
 
+	// maxRetries bounds what can be configured; with MaxRTO it is eight hours.
+	maxRetries = 250
 	// orphanRetries bounds retransmissions after Close, when nobody waits
 	// for the data any more: Linux's tcp_orphan_retries, about 100 s.
 	orphanRetries = 8

@@ -118,8 +118,7 @@ func (c *Conn) established(now Time, s *Segment, reason, clause string) {
 	c.sample(now, s)
 	if !c.measured && c.synRetries > 0 {
 		// RFC 6298 §5.7: without a sample, data begin with three seconds.
-		c.rto = max(c.rto, lostSYNRTO)
-		c.rto = min(c.rto, max(lostSYNRTO, c.cfg.initialRTO()))
+		c.rto = lostSYNRTO
 	}
 	c.rtx.stop()
 	c.openWindow()

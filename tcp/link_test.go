@@ -61,8 +61,13 @@ func newSim(t testing.TB, cc, sc *Config, delay Time) *sim {
 	}
 	m.lis = Listen(&ListenConfig{Config: watch(sc), Backlog: 8})
 	m.client = Dial(watch(cc), clientAddr, serverAddr, 1000, m.now)
+	if debugSim != nil {
+		debugSim(m)
+	}
 	return m
 }
+
+var debugSim func(*sim)
 
 // flush sends what both ends have to send.
 func (m *sim) flush() {
@@ -154,21 +159,25 @@ func (m *sim) step(limit Time) bool {
 
 func (m *sim) deliver(toServer bool, s *Segment) {
 	switch {
-	case !toServer:
+	case !toServer && m.client.state != Closed:
 		m.client.Segment(m.now, s)
-	case m.server != nil && m.server.state != Closed:
+	case toServer && m.server != nil && m.server.state != Closed:
 		if c, ok := m.lis.Renew(m.now, m.server, s); ok {
 			m.server = c
 			return
 		}
 		m.server.Segment(m.now, s)
-	default:
+	case toServer && (m.server == nil || m.server.una == m.server.iss):
 		c, reply, send := m.lis.Segment(m.now, serverAddr, clientAddr, s)
 		if c != nil {
 			m.server = c
 		}
 		if send {
 			m.transmit(false, &reply)
+		}
+	default: // the connection was and is no more
+		if reply, send := Reset(s); send {
+			m.transmit(!toServer, &reply)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (c *Conn) stopPersist() {
 // may stay closed for ever (RFC 9293 §3.8.6.1 MUST-37) unless the user has
 // left.
 func (c *Conn) persistTimeout(now Time) {
-	most := or(c.cfg.Retries, DefaultRetries)
+	most := min(or(c.cfg.Retries, DefaultRetries), maxRetries)
 	if c.readClosed {
 		most = min(most, orphanRetries)
 	}

@@ -57,10 +57,9 @@ func (c *Conn) joinLate() {
 	if len(*l) == 0 {
 		return
 	}
-	if first := (*l)[0]; atMost(first.left, c.rcvNxt) {
-		if after(first.right, c.rcvNxt) {
-			c.took(first.right - c.rcvNxt)
-		}
+	l.forget(c.rcvNxt)
+	if len(*l) > 0 && (*l)[0].left == c.rcvNxt {
+		c.took((*l)[0].right - c.rcvNxt)
 		l.forget(c.rcvNxt)
 	}
 	// RFC 5681 §4.2: what fills all or part of a gap is acknowledged at once.

@@ -81,7 +81,7 @@ func (c *Conn) retransmissionTimeout(now Time) {
 
 // synTimeout sends the SYN or SYN,ACK again.
 func (c *Conn) synTimeout(now Time) {
-	most := or(c.cfg.SYNRetries, DefaultSYNRetries)
+	most := min(or(c.cfg.SYNRetries, DefaultSYNRetries), maxRetries)
 	if c.state == SynReceived && !c.active {
 		most-- // Linux's tcp_synack_retries is one less too
 	}
@@ -97,7 +97,7 @@ func (c *Conn) synTimeout(now Time) {
 
 // dataTimeout is RFC 6298 §5.4 to §5.7 and RFC 5681 §3.1.
 func (c *Conn) dataTimeout(now Time) {
-	most := or(c.cfg.Retries, DefaultRetries)
+	most := min(or(c.cfg.Retries, DefaultRetries), maxRetries)
 	if c.readClosed {
 		most = min(most, orphanRetries)
 	}

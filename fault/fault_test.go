@@ -22,6 +22,7 @@ func TestOf(t *testing.T) {
 		{"outermost name wins", New(DNSError, "resolve", New(ConnectionRefused, "connect", nil)), DNSError},
 		{"refused", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, ConnectionRefused},
 		{"dial timeout", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, ConnectionTimeout},
+		{"dial unanswered", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}, ConnectionTimeout},
 		{"write timeout", &net.OpError{Op: "write", Err: os.ErrDeadlineExceeded}, ConnectionWriteTimeout},
 		{"read timeout", &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, ConnectionReadTimeout},
 		{"context deadline", context.DeadlineExceeded, ConnectionReadTimeout},

@@ -67,8 +67,13 @@ func (l *Listener) Segment(now Time, local, remote netip.AddrPort, s *Segment) (
 		l.drop(now, local, remote, s, "rst", "a RST for a listening port resets nothing", "RFC 9293 §3.10.7.2")
 		return nil, Segment{}, false
 	case s.Flags.Has(packet.ACK):
-		if c := l.redeem(now, local, remote, s); c != nil {
+		c, valid := l.redeem(now, local, remote, s)
+		if c != nil {
 			return c, Segment{}, false
+		}
+		if valid { // it will come again with the data behind it
+			l.drop(now, local, remote, s, "backlog", "the queue of connections that wait for accept is full; the peer will try again", "RFC 4987 §3.6")
+			return nil, Segment{}, false
 		}
 		reply, send = Reset(s)
 		l.drop(now, local, remote, s, "no-connection", "an ACK for a listening port belongs to no connection: a RST answers it", "RFC 9293 §3.10.7.2")
@@ -155,25 +160,26 @@ func (l *Listener) bake(now Time, local, remote netip.AddrPort, s *Segment) Segm
 	return r
 }
 
-// redeem makes the connection that the ACK of a cookie stands for.
-func (l *Listener) redeem(now Time, local, remote netip.AddrPort, s *Segment) *Conn {
-	if !l.cookies || l.cfg.Cookies == Never || now-l.cookieAt > cookieHeard || s.Flags.Has(packet.SYN) || l.full() {
-		return nil
+// redeem makes the connection that the ACK of a cookie stands for. valid
+// without a connection says that there is no room for it now.
+func (l *Listener) redeem(now Time, local, remote netip.AddrPort, s *Segment) (c *Conn, valid bool) {
+	if !l.cookies || l.cfg.Cookies == Never || now-l.cookieAt > cookieHeard || s.Flags.Has(packet.SYN) {
+		return nil, false
 	}
 	iss, irs := s.Ack-1, s.Seq-1
 	mss, ok := checkCookie(l.cfg.Secret, local, remote, irs, iss, now)
-	if !ok {
-		return nil
+	if !ok || l.full() {
+		return nil, ok
 	}
 	syn := Segment{TCP: s.TCP}
 	syn.Seq, syn.Flags = irs, packet.SYN
 	syn.Options = unpackStamp(&s.Options, mss)
-	c := answer(l.cfg.Config, local, remote, iss, l.mss(local, remote), &syn, now)
+	c = answer(l.cfg.Config, local, remote, iss, l.mss(local, remote), &syn, now)
 	c.listener, c.halfOpen = l, len(l.half)
 	l.half = append(l.half, c)
 	c.synDue, c.nxt = false, iss+1
 	c.Segment(now, s)
-	return c
+	return c, true
 }
 
 // settled is told that a half-open connection is so no more: it waits for

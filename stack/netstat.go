@@ -33,7 +33,7 @@ func (h *Host) Sockets() []Socket {
 		info := c.conn.Info()
 		all = append(all, Socket{
 			Protocol: "tcp", Local: c.local, Remote: c.remote, State: info.State.String(),
-			ReceiveQueue: info.Unread, SendQueue: info.Unsent + info.Unacked,
+			ReceiveQueue: info.Unread, SendQueue: info.Unacked,
 		})
 	}
 	for _, sockets := range h.udp {

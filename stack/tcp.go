@@ -172,7 +172,7 @@ func (t *timeWaits) trim() {
 // we sent and that is not acknowledged (RFC 5927 §4.1).
 func (h *Host) inFlight(q packet.Quoted) bool {
 	c := h.connections[keyOf(q.Flow.Src, q.Flow.Dst)]
-	return c != nil
+	return c != nil && c.conn.Outstanding(q.Seq)
 }
 
 // shrinkTCP tells a connection that its path takes smaller packets than it
@@ -184,9 +184,12 @@ func (h *Host) shrinkTCP(f packet.Flow, mtu int) {
 	}
 }
 
-// lostTCP tells a connection that a segment of it was not delivered.
+// lostTCP tells a connection that a segment of it was not delivered. We
+// deviate from RFC 9293 §3.9.2.2 as Linux does (RFC 5461 §4.1): while a
+// connection is being opened every error ends it, for a user waits.
 func (h *Host) lostTCP(f packet.Flow, err syscall.Errno, hard bool) {
 	if c := h.connections[keyOf(f.Src, f.Dst)]; c != nil {
+		hard = hard || c.conn.State() == tcp.SynSent
 		c.conn.Unreachable(h.time, hard, err)
 		h.pump(c)
 	}

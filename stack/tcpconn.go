@@ -74,7 +74,7 @@ func (c *TCPConn) wake() {
 // connError is an error of package tcp as the operating system has it.
 func connError(call string, err error) error {
 	switch {
-	case errors.Is(err, tcp.ErrReset), errors.Is(err, tcp.ErrUnread):
+	case errors.Is(err, tcp.ErrReset):
 		err = syscall.ECONNRESET
 	case errors.Is(err, tcp.ErrRefused):
 		err = syscall.ECONNREFUSED

@@ -113,10 +113,10 @@ func (h *Host) arm() {
 
 // tick fires what is due.
 func (h *Host) tick() {
-	h.mu.Lock()
+	h.lock()
 	defer h.unlock()
 	h.timers.armed = never
-	now := h.now()
+	now := h.time
 	for len(h.timers.heap) > 0 && !h.closed {
 		t := h.timers.heap[0]
 		switch {

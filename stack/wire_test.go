@@ -235,3 +235,11 @@ func equal(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s%s %d\n   got %s\n  want %s", mark, what, n, g, w)
 	}
 }
+
+// discard is a device that leads nowhere.
+type discard struct{}
+
+// Transmit implements Device.
+func (discard) Transmit([]byte) {}
+
+func addrFrom4(b [4]byte) netip.Addr { return netip.AddrFrom4(b) }

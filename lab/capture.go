@@ -36,9 +36,23 @@ type Capture struct {
 	out        *pcapgo.NgWriter
 	interfaces map[*end]int
 	frames     int
+	secrets    bool       // KeyLog was asked for: frames wait for them
+	held       []heldBack // frames not yet written
+	heldBytes  int
 	err        error // the first one; nothing is written after it
 	closed     bool
 }
+
+// heldBack is a frame that is not yet written.
+type heldBack struct {
+	info    gopacket.CaptureInfo
+	options pcapgo.NgPacketOptions
+	data    []byte
+}
+
+// maxHeld bounds the bytes of frames that wait for secrets. A client has
+// those of its connection one round trip after the frames that they open.
+const maxHeld = 16 << 20
 
 // captureBuffer is what is gathered before it is written: a write that the
 // system takes its time for keeps the loop waiting.
@@ -116,6 +130,7 @@ func (c *Capture) Close() error {
 		k.there.settle()
 		k.back.settle()
 	}
+	c.release(0)
 	if c.err == nil {
 		c.err = c.out.Flush()
 	}
@@ -130,8 +145,14 @@ func (c *Capture) Close() error {
 
 // KeyLog is for the KeyLogWriter of a tls.Config: secrets written to it stand
 // in the capture before the frames that they open, so that a reader of the
-// file sees what was said.
-func (c *Capture) KeyLog() io.Writer { return keyLog{c} }
+// file sees what was said. Frames are held back for that, up to some
+// megabytes, and written at the latest by Close.
+func (c *Capture) KeyLog() io.Writer {
+	c.lab.mu.Lock()
+	defer c.lab.mu.Unlock()
+	c.secrets = true
+	return keyLog{c}
+}
 
 type keyLog struct{ c *Capture }
 
@@ -174,6 +195,24 @@ func (c *Capture) write(e *end, at time.Duration, f *frame, direction pcapgo.NgE
 	if f.why != "" {
 		o.Comments = []string{f.why}
 	}
-	c.err = c.out.WritePacketWithOptions(info, f.data, o)
 	c.frames++
+	if !c.secrets {
+		c.err = c.out.WritePacketWithOptions(info, f.data, o)
+		return
+	}
+	c.held = append(c.held, heldBack{info, o, slices.Clone(f.data)})
+	if c.heldBytes += len(f.data); c.heldBytes > maxHeld {
+		c.release(maxHeld / 2)
+	}
+}
+
+// release writes the oldest frames that are held back until so many bytes
+// are left.
+func (c *Capture) release(left int) {
+	n := 0
+	for ; n < len(c.held) && c.heldBytes > left && c.err == nil; n++ {
+		c.err = c.out.WritePacketWithOptions(c.held[n].info, c.held[n].data, c.held[n].options)
+		c.heldBytes -= len(c.held[n].data)
+	}
+	c.held = slices.Delete(c.held, 0, n)
 }

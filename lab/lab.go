@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"waypost/packet"
 	"waypost/stack"
 	"waypost/tcp"
 	"waypost/trace"
@@ -171,4 +172,10 @@ func (l *Lab) station(name string) *trace.Station {
 }
 
 // cause returns the journey that a frame belongs to, where one is known.
-func (l *Lab) cause(data []byte) (trace.Context, bool) { return trace.Context{}, false }
+func (l *Lab) cause(data []byte) (trace.Context, bool) {
+	flow, ok := packet.FlowOf(data)
+	if !ok {
+		return trace.Context{}, false
+	}
+	return l.causes.Of(flow)
+}

@@ -69,7 +69,7 @@ func (c *Conn) synAcknowledged(now Time, s *Segment) bool {
 // heard notes that the peer lives.
 func (c *Conn) heard(now Time) {
 	c.heardAt = now
-	c.keepProbes = 0
+	c.keepProbes, c.keepDue = 0, false
 }
 
 // reset has a RST sent.

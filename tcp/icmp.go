@@ -1,7 +1,5 @@
 package tcp
 
-import "fmt"
-
 // The network speaks by ICMP. Whoever hears it has checked that the message
 // quotes a segment of this connection that is on its way (RFC 5927 §4.1).
 
@@ -34,7 +32,8 @@ func (c *Conn) PathMTU(now Time, mtu int) {
 	c.cwnd = max(c.cwnd, uint32(c.full()))
 	if smaller && c.flight() > 0 && c.state >= Established {
 		if c.phase == recovery {
-			c.phase = open
+			c.phase, c.dupAcks = open, 0
+			c.cwnd = min(c.cwnd, c.ssthresh)
 		}
 		c.again, c.resending, c.why = c.una, true, causeMTU
 	}
@@ -45,7 +44,7 @@ func (c *Conn) PathMTU(now Time, mtu int) {
 // remembered as the reason should the connection time out (RFC 9293 §3.9.2.2,
 // RFC 5461).
 func (c *Conn) Unreachable(now Time, hard bool, err error) {
-	c.soft = fmt.Errorf("connect %s: %w", c.remote, err)
+	c.soft = err
 	if hard && (c.state == SynSent || c.state == SynReceived) {
 		c.end(now, c.soft, "the network says that the peer cannot be reached", "RFC 9293 §3.9.2.2")
 	}

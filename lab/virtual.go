@@ -15,7 +15,7 @@ const virtualEnv = "WAYPOST_VIRTUAL_TIME"
 
 // Virtual runs f in virtual time and returns its exit code. Inside f a lab
 // with Options.Virtual can be made, time stands still while anybody works,
-// and jumps when all wait; seed fixes what crypto/rand gives. Of several
+// and jumps when all wait; seed fixes what crypto/rand gives to its callers. Of several
 // functions each has a bubble of its own, one after the other, in which time
 // and random numbers begin anew; the exit code is the largest.
 //

@@ -37,8 +37,10 @@
 //     account, and then do what depends on who was first, are not in order.
 //   - There is one processor (GOMAXPROCS) while the lab stands, and garbage is
 //     collected between two events only.
-//   - What comes from crypto/rand (TLS keys, DNS message ids) is fixed under
-//     [Virtual], which seeds it; a test does so with testing/cryptotest.
+//   - What crypto/rand gives to its callers is fixed under [Virtual], which
+//     seeds it. What crypto/tls draws for its keys is fixed only in a test, by
+//     testing/cryptotest: elsewhere the bytes of TLS differ from run to run, and
+//     their number and times do not.
 //   - A wait must be on what belongs to the bubble: never on a socket of the
 //     system, or on a context or channel made outside.
 //

@@ -155,6 +155,11 @@ func (x *h1Exchange) Respond(status int, f field.Fields, length int64) error {
 	if err != nil {
 		return err
 	}
+	if alt := x.c.srv.altSvc; alt != "" && !f.Has("Alt-Svc") {
+		out = append(out, "Alt-Svc: "...)
+		out = append(out, alt...)
+		out = append(out, "\r\n"...)
+	}
 	x.responded = true
 	x.left = length
 	switch {

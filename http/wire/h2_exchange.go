@@ -188,6 +188,9 @@ func (x *h2Exchange) respond(status int, f field.Fields, length int64, end bool)
 	if !f.Has("date") {
 		c.encode("date", x.h.c.srv.dates.at(time.Now()))
 	}
+	if alt := x.h.c.srv.altSvc; alt != "" && !f.Has("alt-svc") {
+		c.encode("alt-svc", alt)
+	}
 	if length >= 0 {
 		c.encodeInt("content-length", length)
 	}

@@ -380,7 +380,7 @@ func (x *h3Call) copyBody() error {
 			if x.req.Length < 0 {
 				x.out = appendH3Frame(x.out, h3Data, int64(n))
 			}
-			if x.write(buf[:n]) != nil || x.flush() != nil {
+			if !x.writeNow(buf[:n]) {
 				return nil
 			}
 		}
@@ -389,6 +389,9 @@ func (x *h3Call) copyBody() error {
 		}
 	}
 }
+
+// writeNow writes p and what waits before it, and reports whether it could.
+func (x *h3Call) writeNow(p []byte) bool { return x.write(p) == nil && x.flush() == nil }
 
 // endBody sends the trailers and the end of the stream.
 func (x *h3Call) endBody() error {
@@ -400,7 +403,7 @@ func (x *h3Call) endBody() error {
 		if len(f) > 0 {
 			x.sect.addFields(f)
 			x.out = x.sect.appendTo(x.out)
-			if x.flush() != nil {
+			if !x.writeNow(nil) {
 				return nil
 			}
 		}

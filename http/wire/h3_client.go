@@ -197,7 +197,7 @@ func (c *H3Client) attempt(ctx context.Context, r *Request) (*Response, error) {
 }
 
 // requestFields encodes the head of a request.
-func (s *sectionWriter) requestFields(r *Request) {
+func (w *sectionWriter) requestFields(r *Request) {
 	method, scheme := r.Method, r.Scheme
 	if r.Upgrade != "" {
 		method = http.MethodConnect // RFC 9220 §3
@@ -205,28 +205,28 @@ func (s *sectionWriter) requestFields(r *Request) {
 	if scheme == "" {
 		scheme = "https"
 	}
-	s.add(":method", method)
+	w.add(":method", method)
 	if method != http.MethodConnect || r.Upgrade != "" {
-		s.add(":scheme", scheme)
-		s.add(":path", r.Path)
+		w.add(":scheme", scheme)
+		w.add(":path", r.Path)
 	}
-	s.add(":authority", r.Authority)
+	w.add(":authority", r.Authority)
 	if r.Upgrade != "" {
-		s.add(":protocol", r.Upgrade)
+		w.add(":protocol", r.Upgrade)
 	}
 	for i := range r.Fields {
 		l := &r.Fields[i]
 		if !connectionField(l.Name) && !field.Is(l.Name, "Host") {
-			s.add(lower(l.Name), l.Value)
+			w.add(lower(l.Name), l.Value)
 		}
 	}
 	if r.Body != nil && r.Length >= 0 || r.Body == nil && announcesNoBody(r.Method) {
-		s.addInt("content-length", max(r.Length, 0))
+		w.addInt("content-length", max(r.Length, 0))
 	}
 	if r.TakesTrailers {
-		s.add("te", "trailers")
+		w.add("te", "trailers")
 	}
 	if r.Expect && r.Body != nil {
-		s.add("expect", "100-continue")
+		w.add("expect", "100-continue")
 	}
 }

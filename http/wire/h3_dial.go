@@ -102,14 +102,15 @@ func dialFault(err error) error {
 	var late *quic.HandshakeTimeoutError
 	var idle *quic.IdleTimeoutError
 	var version *quic.VersionNegotiationError
+	var known *fault.Error
 	const op = "QUIC handshake"
 	switch {
 	case errors.As(err, &late) || errors.As(err, &idle):
 		return fault.New(fault.ConnectionTimeout, op, errors.New("no answer"))
 	case errors.As(err, &version):
 		return fault.New(fault.ConnectionTerminated, op, err)
-	case fault.Of(err) != fault.ProxyInternalError: // of our own verification
-		return err
+	case errors.As(err, &known): // of our own verification
+		return known
 	}
 	return quicFault(op, err)
 }

@@ -51,13 +51,18 @@ func (s *Server) ServeQUIC(ctx context.Context, pc link.PacketConn) error {
 	if err != nil {
 		return fmt.Errorf("serve HTTP/3 at %s: %w", pc.LocalAddr(), err)
 	}
-	err = v.acceptQUIC(ctx, l)
-	_ = l.Close()
-	v.drain()
-	_ = t.Close()
-	if ctx.Err() != nil {
-		return nil
+	accepting := make(chan error, 1)
+	go func() { accepting <- v.acceptQUIC(l) }()
+	select {
+	case <-ctx.Done():
+		v.drain() // who comes meanwhile is refused at the door
+		_ = l.Close()
+		<-accepting //nolint:errcheck // that it was closed
+		err = nil
+	case err = <-accepting:
+		v.drain()
 	}
+	_ = t.Close()
 	return err
 }
 
@@ -99,10 +104,10 @@ func quicLimits(l *Limits) *quic.Config {
 	return c
 }
 
-// acceptQUIC serves connections until ctx ends or the listener fails.
-func (v *serving) acceptQUIC(ctx context.Context, l *quic.EarlyListener) error {
+// acceptQUIC serves connections until the listener ends.
+func (v *serving) acceptQUIC(l *quic.EarlyListener) error {
 	for {
-		q, err := l.Accept(ctx)
+		q, err := l.Accept(context.Background())
 		if err != nil {
 			return err
 		}
@@ -162,6 +167,9 @@ func (d *h3Door) verify(net.Addr) bool {
 // enter admits a connection; an error refuses it. At the limit an idle one is
 // closed for it.
 func (d *h3Door) enter(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	if d.v.stopping.Load() {
+		return nil, errStopped
+	}
 	if !d.v.makeRoom() {
 		return nil, errors.New("as many connections as are allowed")
 	}

@@ -262,7 +262,7 @@ func (s *h3Stream) data(p []byte) (int, error) {
 	if uint64(len(p)) > s.left {
 		p = p[:s.left]
 	}
-	n := 0
+	var n int
 	var err error
 	if s.r < s.w {
 		n = copy(p, s.buf[s.r:s.w])

@@ -63,6 +63,7 @@ type serving struct {
 	limits Limits
 	tls    *tls.Config
 	scheme string
+	altSvc string // Server.AltSvc over TLS
 	dates  dateCache
 
 	exchanges sync.Pool // of *h1Exchange, with their buffers
@@ -111,7 +112,7 @@ func newServing(ctx context.Context, s *Server) *serving {
 	v.left = sync.NewCond(&v.mu)
 	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if s.TLS != nil {
-		v.scheme = "https"
+		v.scheme, v.altSvc = "https", s.AltSvc
 		v.tls = s.TLS.Clone()
 		if len(v.tls.NextProtos) == 0 {
 			v.tls.NextProtos = []string{"h2", "http/1.1"}

@@ -48,7 +48,7 @@ func TestBothTLS(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server, client := selfSigned(t)
 			big := bytes.Repeat([]byte("0123456789abcdef"), 20<<10)
-			l := serveMem(t, &Server{TLS: server, Handler: HandlerFunc(func(x Exchange) {
+			l := serveMem(t, &Server{TLS: server, AltSvc: `h3=":443"; ma=60`, Handler: HandlerFunc(func(x Exchange) {
 				r, info := x.Request(), x.Conn()
 				ctx := x.Context()
 				if r.Path == "/leave" {
@@ -89,8 +89,12 @@ func TestBothTLS(t *testing.T) {
 				return r
 			}
 			for i := range 3 {
-				if _, body := do(t, c, ask(fmt.Sprint("/", i))); body != fmt.Sprint("GET h /", i) {
+				resp, body := do(t, c, ask(fmt.Sprint("/", i)))
+				if body != fmt.Sprint("GET h /", i) {
 					t.Errorf("%s: got %q", proto, body)
+				}
+				if got := resp.Fields.Get("Alt-Svc"); got != `h3=":443"; ma=60` {
+					t.Errorf("%s: Alt-Svc %q", proto, got)
 				}
 			}
 			if _, body := do(t, c, ask("/big")); body != string(big) {

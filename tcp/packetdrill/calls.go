@@ -9,6 +9,9 @@ import (
 
 // calls are the system calls of the subset.
 func (r *run) prepare(c *Call) (attempt, error) {
+	if fd := arg(c, 0); c.Name != "socket" && fd.Kind == ExprNumber && r.sockets[fd.Num] == nil {
+		return func() (result, bool) { return fails("EBADF") }, nil
+	}
 	switch c.Name {
 	case "socket":
 		return r.opens(c)
@@ -113,6 +116,9 @@ func (r *run) moved() uint32 {
 func (r *run) returned(c *Call, res result) error {
 	if res.err != nil {
 		return res.err
+	}
+	if res.errno == "EBADF" && c.Errno != "EBADF" {
+		return fmt.Errorf("%s of %d, which is no socket", c.Name, arg(c, 0).Num)
 	}
 	if res.socket != nil {
 		if c.Result.Kind != ExprNumber || c.Result.Num < 0 {

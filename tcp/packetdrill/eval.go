@@ -13,8 +13,8 @@ var functions = map[string]func(args []float64) float64{
 	"abs":   func(a []float64) float64 { return math.Abs(a[0]) },
 	"int":   func(a []float64) float64 { return math.Trunc(a[0]) },
 	"round": func(a []float64) float64 { return math.RoundToEven(a[0]) },
-	"min":   func(a []float64) float64 { return slices.Min(a) },
-	"max":   func(a []float64) float64 { return slices.Max(a) },
+	"min":   slices.Min[[]float64],
+	"max":   slices.Max[[]float64],
 }
 
 func numberNode(kind tokenKind, text string, p *codeParser) (node, error) {

@@ -1,8 +1,10 @@
 package packetdrill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"waypost/packet"
@@ -108,8 +110,12 @@ func follows(a, b *Packet) bool {
 // in nothing that the script says.
 func (r *run) differs(f *flow, want, got *Packet, at time.Duration) string {
 	flags := ^packet.TCPFlags(0)
-	if r.opts.Linux {
+	if r.opts.Like != RFC {
 		flags = ^packet.PSH
+	}
+	wanted, gotten := want.Options, got.Options
+	if r.opts.Like == FreeBSD {
+		wanted, gotten = unpadded(wanted), unpadded(gotten)
 	}
 	switch {
 	case want.Flags&flags != got.Flags&flags:
@@ -120,7 +126,7 @@ func (r *run) differs(f *flow, want, got *Packet, at time.Duration) string {
 		return "another length"
 	case want.Flags.Has(packet.ACK) && want.Ack != got.Ack:
 		return "another acknowledgement number"
-	case want.HasWindow && want.Window != got.Window:
+	case want.HasWindow && want.Window != got.Window && r.opts.Like != FreeBSD:
 		return "another window"
 	case want.Urgent != got.Urgent:
 		return "another urgent pointer"
@@ -128,11 +134,11 @@ func (r *run) differs(f *flow, want, got *Packet, at time.Duration) string {
 		return "other ports"
 	case want.AnyOptions:
 		return ""
-	case len(want.Options) != len(got.Options):
+	case len(wanted) != len(gotten):
 		return "other options"
 	}
-	for i, w := range want.Options {
-		if g := got.Options[i]; !r.sameOption(f, w, g, at) {
+	for i, w := range wanted {
+		if g := gotten[i]; !r.sameOption(f, w, g, at) {
 			return fmt.Sprintf("other options: %v where %v is expected", g, w)
 		}
 	}
@@ -156,6 +162,15 @@ func (r *run) sameOption(f *flow, want, got TCPOption, at time.Duration) bool {
 	}
 	off := int32(got.Val - f.baseReal + f.baseScript - want.Val)
 	return time.Duration(max(off, -off))*r.set.timestampTick <= r.toleranceOf(at)
+}
+
+// unpadded returns options without padding, in one order.
+func unpadded(list []TCPOption) []TCPOption {
+	list = slices.DeleteFunc(slices.Clone(list), func(o TCPOption) bool {
+		return o.Kind == OptionNop || o.Kind == OptionEnd
+	})
+	slices.SortStableFunc(list, func(a, b TCPOption) int { return cmp.Compare(a.Kind, b.Kind) })
+	return list
 }
 
 func option(list []TCPOption, kind OptionKind) (TCPOption, bool) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"waypost/tcp"
 )
@@ -16,6 +18,8 @@ func constants() map[string]float64 {
 		"TCP_ESTABLISHED": 1, "TCP_SYN_SENT": 2, "TCP_SYN_RECV": 3, "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5,
 		"TCP_TIME_WAIT": 6, "TCP_CLOSE": 7, "TCP_CLOSE_WAIT": 8, "TCP_LAST_ACK": 9, "TCP_LISTEN": 10, "TCP_CLOSING": 11,
 		"TCP_CA_Open": 0, "TCP_CA_Disorder": 1, "TCP_CA_CWR": 2, "TCP_CA_Recovery": 3, "TCP_CA_Loss": 4,
+		"TCPI_ESTABLISHED": 1, "TCPI_SYN_SENT": 2, "TCPI_SYN_RECEIVED": 3, "TCPI_FIN_WAIT_1": 4, "TCPI_FIN_WAIT_2": 5,
+		"TCPI_TIME_WAIT": 6, "TCPI_CLOSED": 7, "TCPI_CLOSE_WAIT": 8, "TCPI_LAST_ACK": 9, "TCPI_LISTEN": 10, "TCPI_CLOSING": 11,
 		"TCPI_OPT_TIMESTAMPS": 1, "TCPI_OPT_SACK": 2, "TCPI_OPT_WSCALE": 4, "TCPI_OPT_ECN": 8,
 		"TCPI_OPT_ECN_SEEN": 16, "TCPI_OPT_SYN_DATA": 32,
 		"TCP_INFINITE_SSTHRESH": math.MaxInt32,
@@ -107,6 +111,62 @@ func (r *run) code(c *Code) error {
 		case v == 0:
 			return at(s.line, errors.New(s.text+": "+s.value.values(lookup)))
 		}
+	}
+	return nil
+}
+
+// sockstat understands the command by which scripts for FreeBSD count the
+// sockets in a state: "sockstat … | grep -c TIME_WAIT | grep 1".
+func sockstat(command string) (state string, count int, ok bool) {
+	parts := strings.Split(command, "|")
+	n := len(parts)
+	if n < 3 || !strings.HasPrefix(strings.TrimSpace(parts[0]), "sockstat ") {
+		return "", 0, false
+	}
+	counted := strings.Fields(parts[n-2])
+	last := strings.Fields(parts[n-1])
+	if len(counted) != 3 || counted[1] != "-c" || len(last) != 2 || last[0] != "grep" {
+		return "", 0, false
+	}
+	count, err := strconv.Atoi(last[1])
+	return counted[2], count, err == nil
+}
+
+// bsdStates are FreeBSD's names of the states.
+var bsdStates = map[string]tcp.State{
+	"ESTABLISHED": tcp.Established, "SYN_SENT": tcp.SynSent, "SYN_RCVD": tcp.SynReceived, "FIN_WAIT_1": tcp.FinWait1,
+	"FIN_WAIT_2": tcp.FinWait2, "TIME_WAIT": tcp.TimeWait, "CLOSED": tcp.Closed, "CLOSE_WAIT": tcp.CloseWait,
+	"LAST_ACK": tcp.LastAck, "CLOSING": tcp.Closing,
+}
+
+// inState counts connections in a state: those that sockets hold and those
+// that have none any more.
+func (r *run) inState(name string, want int) error {
+	state, ok := bsdStates[name]
+	if !ok {
+		return unsupported(0, "sockstat's state %s", name)
+	}
+	all := map[*tcp.Conn]bool{}
+	for _, f := range r.host.flows {
+		if f.conn != nil && !f.conn.Done() {
+			all[f.conn] = true
+		}
+	}
+	for _, s := range r.sockets {
+		if s.conn != nil {
+			all[s.conn] = true
+		}
+	}
+	got := 0
+	var states []string
+	for c := range all {
+		states = append(states, c.State().String())
+		if c.State() == state {
+			got++
+		}
+	}
+	if got != want {
+		return fmt.Errorf("%d connections are in %s, and not %d: %v", got, name, want, states)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func defaults() settings {
 		percent:   defaultTolerancePercent,
 
 		connectPort: 8080,
+		keepalive:   tcp.DefaultKeepalive,
 	}
 }
 
@@ -56,7 +57,7 @@ func configure(s *Script, o Options) (settings, error) {
 			return set, err
 		}
 	}
-	if o.Linux {
+	if o.Like == Linux {
 		set.config.DelayedAck = -1
 	}
 	if o.Tolerance > 0 {
@@ -73,11 +74,6 @@ func configure(s *Script, o Options) (settings, error) {
 		headers = 60
 	}
 	set.config.MSS = set.mtu - headers
-	// The sysctls of keepalive only say what it means when it is on.
-	set.keepalive, set.config.Keepalive = set.config.Keepalive, tcp.Keepalive{}
-	if set.keepalive.Idle == 0 {
-		set.keepalive.Idle = tcp.DefaultKeepalive.Idle
-	}
 	return set, nil
 }
 

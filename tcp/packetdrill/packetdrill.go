@@ -48,15 +48,29 @@ type Options struct {
 	// Complete fails a script that ends with segments sent that it did not
 	// expect. The original does not look at them.
 	Complete bool
-	// Linux makes two things as scripts for Linux have them where the RFCs
-	// leave the choice: acknowledgements are not delayed (Linux does not
-	// delay the first ones of a connection), and the PSH flag of expected
-	// segments is not compared (RFC 9293 §3.9.1.2; Linux sets it in the
-	// middle of what was written, too).
-	Linux bool
+	// Like names the system that the scripts were written for. What the
+	// RFCs leave to choice is then taken as that system has it, or not
+	// compared.
+	Like System
 	// Verbose writes every segment.
 	Verbose bool
 }
+
+// System is an implementation that scripts are written for.
+type System string
+
+const (
+	// RFC compares everything.
+	RFC System = ""
+	// Linux does not delay the first acknowledgements of a connection, and
+	// sets PSH in the middle of what was written, too: none is delayed, and
+	// PSH (RFC 9293 §3.9.1.2) is not compared.
+	Linux System = "linux"
+	// FreeBSD has its options in another order, with other padding, and
+	// windows of its own: options are compared without order and padding,
+	// windows and PSH not at all.
+	FreeBSD System = "freebsd"
+)
 
 // Outcome is what became of a script.
 type Outcome uint8
@@ -173,7 +187,7 @@ func read(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packetdrill script: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(f, MaxScriptSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("packetdrill script: %w", err)

@@ -19,7 +19,7 @@ const (
 
 // Parse reads a script. name is for messages. An error is an *[Error].
 func Parse(name string, text []byte) (*Script, error) {
-	tokens, err := lex(string(text))
+	tokens, err := lex(choose(string(text)))
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +55,32 @@ func Parse(name string, text []byte) (*Script, error) {
 		return nil, wrong(1, "a script without events")
 	}
 	return s, nil
+}
+
+// choose blanks lines out that stand between "#ifdef NAME" or "#else" and
+// "#endif" and are not ours. Scripts of the FreeBSD project that expect one
+// thing by the RFCs and another of FreeBSD have both; the name STANDARD is
+// ours. Lines keep their numbers.
+func choose(text string) string {
+	if !strings.Contains(text, "\n#ifdef ") {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	keep := true
+	for i, l := range lines {
+		name, isIf := strings.CutPrefix(l, "#ifdef ")
+		switch {
+		case isIf:
+			keep, lines[i] = strings.TrimSpace(name) == "STANDARD", ""
+		case strings.HasPrefix(l, "#else"):
+			keep, lines[i] = !keep, ""
+		case strings.HasPrefix(l, "#endif"):
+			keep, lines[i] = true, ""
+		case !keep:
+			lines[i] = ""
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 type parser struct {

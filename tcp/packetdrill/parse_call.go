@@ -38,7 +38,9 @@ func (p *parser) call(at When) (_ *Call, err error) {
 	}
 	// "EAGAIN (Try again)", "(flags O_RDWR)"
 	if t := p.peek(); t.kind == tokenWord {
-		c.Errno = p.next().text
+		if c.Errno = p.next().text; c.Errno == "EWOULDBLOCK" {
+			c.Errno = "EAGAIN" // one number on all systems of today
+		}
 		if !p.peek().is("(") {
 			return nil, wrong(t.line, "%s without its text in parentheses", t.text)
 		}

@@ -60,6 +60,9 @@ func (p *parser) segment(inbound bool) (_ *Packet, err error) {
 	if p.peek().is("<") {
 		err = p.options(s)
 	}
+	if t := p.peek(); err == nil && t.is("/") {
+		return nil, unsupported(t.line, "TCP in UDP")
+	}
 	return s, err
 }
 

@@ -142,6 +142,9 @@ func (r *run) act(e *Event, shift time.Duration) error {
 	case *Call:
 		return r.call(e.Line, a, a.End+shift)
 	case Command:
+		if state, count, ok := sockstat(string(a)); ok {
+			return r.inState(state, count)
+		}
 		return r.set.commands(e.Line, string(a))
 	case *Code:
 		return r.code(a)

@@ -13,7 +13,7 @@ import (
 // suite, read where it is.
 var (
 	scriptsDir  = flag.String("scripts", "", "run the scripts in `DIR` and write what became of them")
-	scriptsLike = flag.Bool("linux", true, "run the scripts of -scripts with Options.Linux")
+	scriptsLike = flag.String("like", string(Linux), "the `SYSTEM` that the scripts of -scripts were written for: linux, freebsd or none")
 )
 
 // exact is the tolerance of our own scripts: time is virtual, so what happens
@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 	if *scriptsDir == "" {
 		t.Skip("no -scripts DIR given")
 	}
-	if _, err := Run(os.Stdout, []string{*scriptsDir}, Options{Linux: *scriptsLike}); err != nil {
+	if _, err := Run(os.Stdout, []string{*scriptsDir}, Options{Like: System(*scriptsLike)}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,13 +13,16 @@ func (r *run) reads(c *Call) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, dontwait, err := r.size(c)
+	size, how, err := r.size(c)
 	if err != nil {
 		return nil, err
 	}
 	return func() (result, bool) {
 		if s.conn == nil {
 			return fails("ENOTCONN")
+		}
+		if unread := int64(s.conn.Info().Unread); how["MSG_PEEK"] && unread > 0 {
+			return gives(min(size, unread))
 		}
 		n, err := s.receive(r.now(), size)
 		switch {
@@ -32,7 +35,7 @@ func (r *run) reads(c *Call) (attempt, error) {
 				return fails(e)
 			}
 			return gives(0)
-		case s.nonblock || dontwait:
+		case s.nonblock || how["MSG_DONTWAIT"]:
 			return fails("EAGAIN")
 		}
 		return blocks()
@@ -64,16 +67,17 @@ func (r *run) writes(c *Call) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, dontwait, err := r.size(c)
+	size, how, err := r.size(c)
 	if err != nil {
 		return nil, err
 	}
+	nonblock := func() bool { return s.nonblock || how["MSG_DONTWAIT"] }
 	taken := int64(0)
 	return func() (result, bool) {
 		if s.conn == nil {
 			return fails("EPIPE")
 		}
-		if s.opening() && !s.nonblock && !dontwait {
+		if s.opening() && !nonblock() {
 			return blocks()
 		}
 		n, err := s.conn.Write(r.now(), payload(s.flow.written, uint32(size-taken)))
@@ -89,7 +93,7 @@ func (r *run) writes(c *Call) (attempt, error) {
 				return fails(e)
 			}
 			return fails("EPIPE")
-		case !s.nonblock && !dontwait:
+		case !nonblock():
 			return blocks()
 		case taken > 0:
 			return gives(taken)
@@ -101,37 +105,33 @@ func (r *run) writes(c *Call) (attempt, error) {
 // maxTransfer bounds the bytes of one call: larger ones are a mistake.
 const maxTransfer = 64 << 20
 
-// size returns how many bytes a call is about, and whether its flags say that
-// it must not block.
-func (r *run) size(c *Call) (n int64, dontwait bool, err error) {
-	flags := Expr{Kind: ExprNumber}
+// size returns how many bytes a call is about, and its flags.
+func (r *run) size(c *Call) (n int64, flags map[string]bool, err error) {
+	e := Expr{Kind: ExprNumber}
 	switch c.Name {
 	case "read", "write":
 		n = arg(c, 2).Num
 	case "send", "recv", "sendto", "recvfrom":
-		n, flags = arg(c, 2).Num, arg(c, 3)
+		n, e = arg(c, 2).Num, arg(c, 3)
 	case "readv", "writev":
 		n = vectors(arg(c, 1))
 	case "sendmsg", "recvmsg":
 		iov, _ := arg(c, 1).field("msg_iov")
-		n, flags = vectors(iov), arg(c, 2)
+		n, e = vectors(iov), arg(c, 2)
 		if _, ok := arg(c, 1).field("msg_control"); ok {
-			return 0, false, unsupported(0, "control messages of %s", c.Name)
+			return 0, nil, unsupported(0, "control messages of %s", c.Name)
 		}
 	}
 	if n < 0 || n > maxTransfer {
-		return 0, false, wrong(0, "%s of %d bytes", c.Name, n)
+		return 0, nil, wrong(0, "%s of %d bytes", c.Name, n)
 	}
-	for f := range r.flags(flags) {
-		switch f {
-		case "MSG_DONTWAIT":
-			dontwait = true
-		case "MSG_NOSIGNAL":
-		default:
-			return 0, false, unsupported(0, "the flag %s of %s", f, c.Name)
+	flags = r.flags(e)
+	for f := range flags {
+		if f != "MSG_DONTWAIT" && f != "MSG_NOSIGNAL" && f != "MSG_PEEK" {
+			return 0, nil, unsupported(0, "the flag %s of %s", f, c.Name)
 		}
 	}
-	return n, dontwait, nil
+	return n, flags, nil
 }
 
 // vectors returns the sum of the lengths in [{..., 40}, {..., 20}].

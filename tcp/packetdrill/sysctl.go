@@ -82,6 +82,8 @@ func (set *settings) command(line int, words []string) error {
 		return nil
 	case name == "ethtool", name == "ip" && len(words) > 1 && words[1] == "tcp_metrics":
 		return nil // no offload, no memory of peers
+	case name == "tcpdrop":
+		return nil // at the end of a script
 	case name == "tc" && words[len(words)-1] == "pfifo":
 		return nil
 	}
@@ -119,9 +121,9 @@ func (set *settings) sysctl(line int, s string) error {
 // sysctls are the settings that are understood. A function reports whether
 // this value is. Names in waypost are ours: what no sysctl of Linux sets.
 var sysctls = map[string]func(set *settings, n int64, text string) bool{
-	"net.ipv4.tcp_timestamps":     flag01(func(c *tcp.Config, on bool) { c.NoTimestamps = !on }),
-	"net.ipv4.tcp_sack":           flag01(func(c *tcp.Config, on bool) { c.NoSACK = !on }),
-	"net.ipv4.tcp_window_scaling": flag01(func(c *tcp.Config, on bool) { c.NoWindowScale = !on }),
+	"net.ipv4.tcp_timestamps":     flag01(func(set *settings, on bool) { set.config.NoTimestamps = !on }),
+	"net.ipv4.tcp_sack":           flag01(func(set *settings, on bool) { set.config.NoSACK = !on }),
+	"net.ipv4.tcp_window_scaling": flag01(func(set *settings, on bool) { set.config.NoWindowScale = !on }),
 
 	"net.ipv4.tcp_congestion_control": func(set *settings, _ int64, text string) bool {
 		return linuxCongestion(&set.config, text)
@@ -138,13 +140,13 @@ var sysctls = map[string]func(set *settings, n int64, text string) bool{
 		set.config.SendBuffer = int(n)
 		return n > 0 && n < math.MaxInt32
 	},
-	"net.ipv4.tcp_syn_retries": count(func(c *tcp.Config, n int) { c.SYNRetries = n }),
-	"net.ipv4.tcp_retries2":    count(func(c *tcp.Config, n int) { c.Retries = n }),
+	"net.ipv4.tcp_syn_retries": count(func(set *settings, n int) { set.config.SYNRetries = n }),
+	"net.ipv4.tcp_retries2":    count(func(set *settings, n int) { set.config.Retries = n }),
 
-	"net.ipv4.tcp_keepalive_time":   seconds(func(c *tcp.Config, d time.Duration) { c.Keepalive.Idle = d }),
-	"net.ipv4.tcp_keepalive_intvl":  seconds(func(c *tcp.Config, d time.Duration) { c.Keepalive.Interval = d }),
-	"net.ipv4.tcp_keepalive_probes": count(func(c *tcp.Config, n int) { c.Keepalive.Probes = n }),
-	"net.ipv4.tcp_fin_timeout":      seconds(func(c *tcp.Config, d time.Duration) { c.FinWait2 = d }),
+	"net.ipv4.tcp_keepalive_time":   seconds(func(set *settings, d time.Duration) { set.keepalive.Idle = d }),
+	"net.ipv4.tcp_keepalive_intvl":  seconds(func(set *settings, d time.Duration) { set.keepalive.Interval = d }),
+	"net.ipv4.tcp_keepalive_probes": count(func(set *settings, n int) { set.keepalive.Probes = n }),
+	"net.ipv4.tcp_fin_timeout":      seconds(func(set *settings, d time.Duration) { set.config.FinWait2 = d }),
 
 	"net.ipv4.tcp_rto_min_us": func(set *settings, n int64, _ string) bool {
 		set.config.MinRTO = time.Duration(n) * time.Microsecond
@@ -177,15 +179,54 @@ var sysctls = map[string]func(set *settings, n int64, text string) bool{
 	"net.ipv4.tcp_limit_output_bytes":    anything,
 	"net.ipv4.tcp_slow_start_after_idle": only(1), // RFC 5681 §4.1
 
+	// FreeBSD's.
+	"net.inet.tcp.rfc1323": flag01(func(set *settings, on bool) {
+		set.config.NoTimestamps, set.config.NoWindowScale = !on, !on
+	}),
+	"net.inet.tcp.sack.enable": flag01(func(set *settings, on bool) { set.config.NoSACK = !on }),
+	"kern.ipc.maxsockbuf": func(set *settings, n int64, _ string) bool {
+		set.config.ReceiveBuffer = int(n)
+		return n > 0 && n < math.MaxInt32
+	},
+	"net.inet.tcp.syncookies": flag01(func(set *settings, on bool) {
+		if set.cookies = tcp.Never; on {
+			set.cookies = tcp.Auto
+		}
+	}),
+	"net.inet.tcp.syncookies_only": func(set *settings, n int64, _ string) bool {
+		if n == 1 {
+			set.cookies = tcp.Always
+		}
+		return n == 0 || n == 1
+	},
+	"net.inet.tcp.keepidle":            millis(func(set *settings, d time.Duration) { set.keepalive.Idle = d }),
+	"net.inet.tcp.keepintvl":           millis(func(set *settings, d time.Duration) { set.keepalive.Interval = d }),
+	"net.inet.tcp.keepcnt":             count(func(set *settings, n int) { set.keepalive.Probes = n }),
+	"net.inet.tcp.rexmit_initial":      millis(func(set *settings, d time.Duration) { set.config.InitialRTO = d }),
+	"net.inet.tcp.delacktime":          millis(func(set *settings, d time.Duration) { set.config.DelayedAck = d }),
+	"net.inet.tcp.insecure_rst":        only(0), // RFC 5961
+	"net.inet.tcp.insecure_syn":        only(0),
+	"net.inet.tcp.drop_synfin":         only(0),
+	"net.inet.tcp.blackhole":           only(0),
+	"net.inet.tcp.rexmit_drop_options": only(0),
+	"net.inet.tcp.icmp_may_rst":        only(1),
+	"net.inet.tcp.path_mtu_discovery":  only(1),
+	"net.inet.tcp.ecn.enable":          only(0, 2), // only when the peer asks
+	"net.inet.tcp.recvspace":           anything,   // windows are not compared
+	"net.inet.tcp.sendspace":           anything,
+	"net.inet.tcp.rexmit_slop":         anything,
+	"net.inet.tcp.keepinit":            anything,
+	"net.inet.tcp.hostcache.purgenow":  anything,
+
 	"waypost.tcp.congestion": func(set *settings, _ int64, text string) bool {
 		c, ok := tcp.ParseCongestion(strings.TrimSpace(text))
 		set.config.Congestion = c
 		return ok
 	},
-	"waypost.tcp.initial_window": count(func(c *tcp.Config, n int) { c.InitialWindow = n }),
-	"waypost.tcp.msl":            seconds(func(c *tcp.Config, d time.Duration) { c.MSL = d }),
-	"waypost.tcp.initial_rto_ms": millis(func(c *tcp.Config, d time.Duration) { c.InitialRTO = d }),
-	"waypost.tcp.delayed_ack_ms": millis(func(c *tcp.Config, d time.Duration) { c.DelayedAck = d }),
+	"waypost.tcp.initial_window": count(func(set *settings, n int) { set.config.InitialWindow = n }),
+	"waypost.tcp.msl":            seconds(func(set *settings, d time.Duration) { set.config.MSL = d }),
+	"waypost.tcp.initial_rto_ms": millis(func(set *settings, d time.Duration) { set.config.InitialRTO = d }),
+	"waypost.tcp.delayed_ack_ms": millis(func(set *settings, d time.Duration) { set.config.DelayedAck = d }),
 }
 
 // linuxCongestion selects an algorithm by the name that Linux has for it. What
@@ -202,32 +243,32 @@ func linuxCongestion(c *tcp.Config, name string) bool {
 	return true
 }
 
-func flag01(apply func(*tcp.Config, bool)) func(*settings, int64, string) bool {
+func flag01(apply func(*settings, bool)) func(*settings, int64, string) bool {
 	return func(set *settings, n int64, _ string) bool {
-		apply(&set.config, n == 1)
+		apply(set, n == 1)
 		return n == 0 || n == 1
 	}
 }
 
 // count bounds numbers of times and segments: more than a thousand of them
 // are a mistake.
-func count(apply func(*tcp.Config, int)) func(*settings, int64, string) bool {
+func count(apply func(*settings, int)) func(*settings, int64, string) bool {
 	return func(set *settings, n int64, _ string) bool {
-		apply(&set.config, int(n))
+		apply(set, int(n))
 		return n > 0 && n <= 1000
 	}
 }
 
-func seconds(apply func(*tcp.Config, time.Duration)) func(*settings, int64, string) bool {
+func seconds(apply func(*settings, time.Duration)) func(*settings, int64, string) bool {
 	return func(set *settings, n int64, _ string) bool {
-		apply(&set.config, milliseconds(1000*min(n, math.MaxInt32)))
+		apply(set, milliseconds(1000*min(n, math.MaxInt32)))
 		return n > 0
 	}
 }
 
-func millis(apply func(*tcp.Config, time.Duration)) func(*settings, int64, string) bool {
+func millis(apply func(*settings, time.Duration)) func(*settings, int64, string) bool {
 	return func(set *settings, n int64, _ string) bool {
-		apply(&set.config, milliseconds(n))
+		apply(set, milliseconds(n))
 		return n > 0
 	}
 }

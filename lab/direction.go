@@ -69,7 +69,8 @@ func (d *direction) enter(now time.Duration, data []byte) {
 	d.stats.Frames++
 	d.stats.Bytes += int64(len(data))
 	f := d.lab.loop.frame(data)
-	f.way, f.sent, f.cuts = d, now, d.link.cuts
+	d.lab.loop.frames++
+	f.way, f.sent, f.cuts, f.number = d, now, d.link.cuts, d.lab.loop.frames
 	d.judge(f)
 	d.link.watchSent(f)
 	switch {
@@ -139,7 +140,7 @@ func (d *direction) launch(now time.Duration, f *frame) {
 		d.stats.Duplicated++
 		d.note(f, "doubled", "It arrives twice: by lot, "+percent(d.shape.Duplicate)+" of the frames.")
 		twin := d.lab.loop.frame(f.data)
-		twin.way, twin.sent, twin.cuts = d, f.sent, f.cuts
+		twin.way, twin.sent, twin.cuts, twin.number = d, f.sent, f.cuts, f.number
 		d.carry(at, twin)
 	}
 }

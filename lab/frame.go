@@ -10,6 +10,7 @@ type frame struct {
 	sent   time.Duration // when it entered the link
 	queued time.Duration // when it came to wait
 	cuts   int           // how often the link had been cut by then
+	number uint64        // its place among all frames that entered links
 
 	refused bool // does not even reach the transmitter
 	doomed  bool // is lost on the wire

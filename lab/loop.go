@@ -25,6 +25,7 @@ type loop struct {
 	pool   []*frame
 	ready  []delivery // arrivals to be given to hosts
 	acts   uint64     // actions given so far
+	frames uint64     // frames that have entered links
 	clock  *time.Timer
 }
 

@@ -27,6 +27,7 @@ type recorded struct {
 	link          *Link
 	from, to      string
 	sent, arrived time.Duration
+	number        uint64
 	lost          string
 	flow          packet.Flow // the zero Flow of what is not IP
 	isTCP         bool
@@ -66,7 +67,7 @@ func (r *Recording) take(f Frame) {
 		r.omitted++
 		return
 	}
-	k := recorded{link: f.Link, from: f.From, to: f.To, sent: f.Sent, arrived: f.Arrived}
+	k := recorded{link: f.Link, from: f.From, to: f.To, sent: f.Sent, arrived: f.Arrived, number: f.Number}
 	if f.Lost {
 		k.lost = cmp.Or(f.Why, "lost")
 	}
@@ -110,7 +111,7 @@ func (r *Recording) kept() ([]recorded, int) {
 	r.lab.mu.Lock()
 	frames, omitted := slices.Clone(r.frames), r.omitted
 	r.lab.mu.Unlock()
-	slices.SortStableFunc(frames, func(a, b recorded) int { return cmp.Compare(a.sent, b.sent) })
+	slices.SortStableFunc(frames, func(a, b recorded) int { return cmp.Compare(a.number, b.number) })
 	return frames, omitted
 }
 

@@ -12,8 +12,12 @@ type Frame struct {
 	// Sent is when it entered the link and Arrived when it came out, in the
 	// time of the lab ([Lab.Now]). Arrived is 0 for a lost one.
 	Sent, Arrived time.Duration
-	Lost          bool
-	Why           string // why it was lost, or what else happened to it
+	// Number is the frame's place among all that entered links of the lab:
+	// taps are told in the order of arrivals and losses. A double has the
+	// number of its twin.
+	Number uint64
+	Lost   bool
+	Why    string // why it was lost, or what else happened to it
 	// Data is the Ethernet frame, as it arrived or would have. It is
 	// borrowed: it holds good only during the call.
 	Data []byte
@@ -67,7 +71,7 @@ func (k *Link) watchLost(f *frame) {
 
 func (k *Link) tell(told Frame, f *frame) {
 	told.Link, told.From, told.To = k, f.way.from.name, f.way.to.name
-	told.Sent, told.Why, told.Data = f.sent, f.why, f.data
+	told.Sent, told.Number, told.Why, told.Data = f.sent, f.number, f.why, f.data
 	for _, t := range k.taps {
 		t.f(told)
 	}

@@ -77,12 +77,12 @@ func timeTicks(end time.Duration, want int) (at []time.Duration, labels []string
 }
 
 // clock writes a moment of a diagram that ends at end: in milliseconds up to
-// ten seconds, then in seconds, and as h:mm:ss where minutes have passed.
+// ten seconds, then in seconds, and as m:ss or h:mm:ss after two minutes.
 func clock(at, end time.Duration) string {
 	switch {
 	case end < 2*time.Millisecond:
 		return fmt.Sprintf("%.1f µs", float64(at)/float64(time.Microsecond))
-	case end < 10*time.Second:
+	case at < 10*time.Second:
 		return fmt.Sprintf("%.2f ms", float64(at)/float64(time.Millisecond))
 	case at < 2*time.Minute:
 		return fmt.Sprintf("%.3f s", at.Seconds())

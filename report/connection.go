@@ -19,16 +19,21 @@ import (
 // where the lane has one with a port, is its. start is the moment from which
 // the sequence's times count.
 //
-// The growth of a window is a curve ([WindowPanels]) and no turn; of
-// retransmissions for one reason in one loss only the first is told.
+// The growth of a window is a curve ([WindowPanels]) and no turn; the window
+// is told of the end that sent the most, and of retransmissions for one reason
+// in one loss the first.
 func (q *Sequence) Explain(events []trace.Event, start time.Time) {
 	told := make([]teller, len(q.Lanes))
+	from := sender(ordered(q))
 	for _, e := range events {
 		lane, ok := q.laneOf(e)
 		if !ok {
 			continue
 		}
 		at := e.Time.Sub(start)
+		if e.Fact.Kind() == trace.KindTCPCongestion && lane != from {
+			continue
+		}
 		if f, ok := e.Fact.(trace.TCPState); ok {
 			q.become(lane, at, f, e.Decision)
 			continue

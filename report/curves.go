@@ -105,7 +105,7 @@ func cutTo(text string, n int) string {
 
 func (d *textChart) panel(p *Panel) {
 	series := p.Series[:min(len(p.Series), maxSeries)]
-	limit, above := panelLimit(series)
+	limit, above := panelLimit(series, d.end)
 	fmt.Fprintf(d, "%s\n", d.s.paint(bold, safe(p.Title)))
 	for i, s := range series {
 		low, high, ok := bounds(s)

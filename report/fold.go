@@ -86,6 +86,23 @@ func kindOf(k SegmentKind) SegmentKind {
 	return SegmentOther
 }
 
+// named is a segment's label, with the kind where a label does not show it.
+func named(s *Segment) string {
+	prefix := ""
+	switch s.Kind {
+	case SegmentDup:
+		prefix = "dup "
+	case SegmentAgain:
+		prefix = "again "
+	case SegmentProbe:
+		prefix = "probe "
+	}
+	if strings.Contains(s.Label, strings.TrimSpace(prefix)) {
+		return s.Label
+	}
+	return prefix + s.Label
+}
+
 func kindWords(k SegmentKind) string {
 	for _, known := range segmentKinds {
 		if k == known.kind {
@@ -143,8 +160,8 @@ func statesOf(q *Sequence, lane int, end time.Duration) []State {
 }
 
 // rungs puts a sequence in the order of time and folds it to about so many
-// segments and so many notes. At one moment a note comes before the change
-// of state, and that before what is sent.
+// segments and so many notes. At one moment a change of state comes before
+// the notes, and these before what is sent.
 func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
 	notes := orderedNotes(q.Notes)
 	notes = notes[:min(len(notes), maxNotes)]
@@ -166,7 +183,7 @@ func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
 	aside := func(until time.Duration, next int) {
 		for len(notes) > 0 && notes[0].At <= until || len(states) > 0 && states[0].At <= until {
 			flush(next)
-			if len(notes) > 0 && (len(states) == 0 || notes[0].At <= states[0].At) {
+			if len(notes) > 0 && (len(states) == 0 || notes[0].At < states[0].At) {
 				n := notes[0]
 				notes = notes[1:]
 				out = append(out, rung{at: n.At, note: &n, number: min(len(q.Notes), maxNotes) - len(notes)})

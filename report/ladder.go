@@ -161,7 +161,7 @@ func (d *textLadder) segment(s *Segment) {
 	from, to := d.lanes[s.From], d.lanes[s.To]
 	left, right := min(from, to), max(from, to)
 	arrow := []rune(strings.Repeat(string(style.line), right-left-1))
-	label := " " + strings.TrimRight(column(safe(s.Label), max(4, len(arrow)-6)), " ") + " "
+	label := " " + strings.TrimRight(column(safe(named(s)), max(4, len(arrow)-6)), " ") + " "
 	at := 1
 	if from > to {
 		at = len(arrow) - 1 - len([]rune(label))

@@ -312,10 +312,11 @@ func TestPanelLimit(t *testing.T) {
 		{[]Series{flat(10), flat(4000)}, 10, 1},
 		{[]Series{flat(4000)}, 4000, 0},
 		{[]Series{flat(4000), {}}, 4000, 0},
-		{[]Series{{Points: []Point{{0, 1}, {1, 4000}}}, flat(10)}, 4000, 0},
+		{[]Series{{Points: []Point{{0, 1}, {9, 4000}}}, flat(10)}, 4000, 0},
+		{[]Series{{Points: []Point{{0, 1}, {2, 4000}}}, flat(10)}, 10, 1},
 		{nil, 1, 0},
 	} {
-		limit, above := panelLimit(tt.series)
+		limit, above := panelLimit(tt.series, 10)
 		n := 0
 		for _, a := range above {
 			if a {
@@ -336,7 +337,7 @@ func TestClock(t *testing.T) {
 		{1500 * time.Nanosecond, time.Millisecond, "1.5 µs"},
 		{43 * time.Millisecond, time.Second, "43.00 ms"},
 		{1166400 * time.Microsecond, 2 * time.Second, "1166.40 ms"},
-		{43 * time.Millisecond, 61 * time.Second, "0.043 s"},
+		{43 * time.Millisecond, 61 * time.Second, "43.00 ms"},
 		{125 * time.Second, time.Hour, "2:05.000"},
 		{2*time.Hour + 75*time.Second, 3 * time.Hour, "2:01:15.000"},
 	} {

@@ -129,7 +129,7 @@ func (d *chartDrawing) panel(p *Panel, y float64) float64 {
 		title += fmt.Sprintf(" (%s left out)", count(n, "curve"))
 	}
 	d.text("head", "start", chartLeft, top-9, title)
-	limit, above := panelLimit(series)
+	limit, above := panelLimit(series, d.end)
 	v := scale{bottom, top, limit * 1.04}
 	for _, t := range ticks(limit, 4) {
 		d.line("line", chartLeft, v.at(t), chartWidth-chartRight, v.at(t))
@@ -145,6 +145,7 @@ func (d *chartDrawing) panel(p *Panel, y float64) float64 {
 		case above[i]: // it would press the others to the ground
 			n.y, n.text = top, "↑ "+s.Name
 			names = append(names, n, curveName{y: top, text: span(p.Unit, low, high)})
+			d.curve(s, n.class, v, n.text)
 			continue
 		}
 		n.y = v.at(d.curve(s, n.class, v, fmt.Sprintf("%s: %s", s.Name, span(p.Unit, low, high))))
@@ -193,41 +194,60 @@ func span(u Unit, low, high float64) string {
 	return quantity(u, high)
 }
 
-// offScale is how far above all others a curve must stay to be named at the
-// edge instead of pressing the others to the ground.
+// A curve is named at the edge, instead of pressing the others to the ground,
+// when it rises offScale times above all of them and is above them for most
+// of the time. What of it lies within the scale is drawn.
 const offScale = 3
 
-// panelLimit is the highest value that a panel shows, and which curves lie
-// above it throughout.
-func panelLimit(series []Series) (limit float64, above [maxSeries]bool) {
+// panelLimit is the highest value that a panel shows up to end, and which
+// curves go beyond it.
+func panelLimit(series []Series, end time.Duration) (limit float64, above [maxSeries]bool) {
 	for range series {
-		limit = 0
-		highest, at := 0.0, -1
+		highest, second, at := 0.0, 0.0, -1
 		for i, s := range series {
-			low, high, ok := bounds(s)
+			_, high, ok := bounds(s)
 			if !ok || above[i] {
 				continue
 			}
-			if low > highest {
-				highest, at = low, i
-			}
-			limit = max(limit, high)
-		}
-		rest := 0.0
-		for i, s := range series {
-			if _, high, ok := bounds(s); ok && i != at && !above[i] {
-				rest = max(rest, high)
+			if high > highest {
+				highest, second, at = high, highest, i
+			} else {
+				second = max(second, high)
 			}
 		}
-		if at < 0 || rest == 0 || highest < offScale*rest {
+		limit = highest
+		if at < 0 || second <= 0 || highest < offScale*second || timeAbove(series[at], second, end) < 0.5 {
 			break
 		}
 		above[at] = true
+		limit = second
 	}
-	if limit == 0 {
+	if limit <= 0 {
 		limit = 1
 	}
 	return limit, above
+}
+
+// timeAbove is the share of its time until end in which a curve is above v.
+func timeAbove(s Series, v float64, end time.Duration) float64 {
+	var over, all time.Duration
+	for i, p := range s.Points {
+		until := max(end, p.At+1)
+		if i+1 < len(s.Points) {
+			until = s.Points[i+1].At
+		}
+		if math.IsNaN(p.Value) {
+			continue
+		}
+		all += until - p.At
+		if p.Value > v {
+			over += until - p.At
+		}
+	}
+	if all <= 0 {
+		return 0
+	}
+	return float64(over) / float64(all)
 }
 
 // curve draws one series and returns its last value.
@@ -255,8 +275,8 @@ func (d *chartDrawing) curve(s Series, class string, v scale, tip string) (last 
 			break
 		}
 		y := math.NaN()
-		if !math.IsNaN(p.Value) {
-			y, last = v.at(min(p.Value, v.limit)), p.Value
+		if p.Value <= v.limit {
+			y, last = v.at(p.Value), p.Value
 		}
 		line.to(d.x.when(p.At), y)
 	}

@@ -265,7 +265,7 @@ func (d *ladderDrawing) label(i int) {
 	switch {
 	case r.segment != nil:
 		s := r.segment
-		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(s.Label, 38)))
+		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(named(s), 38)))
 	case r.state != nil:
 		x, name := d.lane(r.state.Lane), strings.TrimSpace(column(r.state.Name, 28))
 		d.path("knob", fmt.Sprintf("M%s %sl4.5 4.5l-4.5 4.5l-4.5 -4.5z", px(x), px(y-4.5)), join(": ", r.state.Name, stateReason(r.state)))

@@ -154,7 +154,7 @@ func fieldValues(f field.Fields, name string) []reflect.Value {
 func show(v reflect.Value) string {
 	switch {
 	case v.Type() == typeMillis, v.Type() == typeDuration:
-		return time.Duration(v.Int()).String()
+		return time.Duration(v.Int()).Round(precision).String()
 	case v.Kind() == reflect.String:
 		return quote(v.String())
 	case v.Kind() == reflect.Slice:
@@ -175,6 +175,10 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
+// precision is to what durations are compared and shown. The lab lets things
+// of one instant happen some nanoseconds apart, so that they have an order.
+const precision = time.Microsecond
+
 // asText and asNumber are how values are compared.
 func asText(v reflect.Value) string {
 	if v.Kind() == reflect.Slice {
@@ -185,6 +189,8 @@ func asText(v reflect.Value) string {
 
 func asNumber(v reflect.Value) (float64, bool) {
 	switch {
+	case v.Type() == typeMillis, v.Type() == typeDuration:
+		return float64(time.Duration(v.Int()).Round(precision)), true
 	case v.CanInt():
 		return float64(v.Int()), true
 	case v.CanUint():

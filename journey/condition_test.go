@@ -32,7 +32,7 @@ func TestConditions(t *testing.T) {
 	at := time.Date(2000, 1, 1, 0, 0, 2, 0, time.UTC)
 	pick := &subject{
 		at: at, took: 3 * time.Millisecond, station: "cdn ns",
-		value: reflect.ValueOf(trace.GSLBPick{Edge: "fra1", TTL: 20, Ranked: []trace.GSLBGrade{{Edge: "fra1", POP: "fra"}, {Edge: "nyc1", POP: "nyc"}}}),
+		value:    reflect.ValueOf(trace.GSLBPick{Edge: "fra1", TTL: 20, Ranked: []trace.GSLBGrade{{Edge: "fra1", POP: "fra"}, {Edge: "nyc1", POP: "nyc"}}}),
 		decision: &trace.Decision{Verdict: "nearest", Reason: "It is near.", Clause: "RFC 7871 §7.1"},
 	}
 	lookup := &subject{at: at, value: reflect.ValueOf(trace.EdgeLookup{Age: trace.Millis(1500 * time.Millisecond), Method: "GET"})}

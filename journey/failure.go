@@ -34,7 +34,7 @@ const nearestShown = 3
 func (w *world) explain(e *expectation, s sight) string {
 	var b strings.Builder
 	c := &e.wanted
-	fmt.Fprintf(&b, "  at %v: ", time.Since(w.start))
+	fmt.Fprintf(&b, "  at %v: ", time.Since(w.start).Round(precision))
 	switch {
 	case s.noEnd:
 		fmt.Fprintf(&b, "until: no %s like that\n", e.until.name())
@@ -52,7 +52,7 @@ func (w *world) explain(e *expectation, s sight) string {
 	case e.quest == "count":
 		fmt.Fprintf(&b, "there are %d\n", s.count)
 	case c.noun.moment && s.early != nil:
-		fmt.Fprintf(&b, "no %s like that follows what the expectation before it found (at %v); one stands before that:\n", c.name(), s.thread.time.Sub(w.start))
+		fmt.Fprintf(&b, "no %s like that follows what the expectation before it found (at %v); one stands before that:\n", c.name(), s.thread.time.Sub(w.start).Round(precision))
 		w.show(&b, c, s.early, s.moment)
 	case c.noun.moment:
 		fmt.Fprintf(&b, "no %s like that\n", c.name())
@@ -110,7 +110,7 @@ func (w *world) kindsSeen(m moment) string {
 // there is instead where it does not hold.
 func (w *world) show(b *strings.Builder, c *clause, s *subject, m moment) {
 	if c.noun.moment {
-		fmt.Fprintf(b, "    %v  %s  %s\n", s.at.Sub(m.scene), s.station, w.wordsOf(c, s))
+		fmt.Fprintf(b, "    %v  %s  %s\n", s.at.Sub(m.scene).Round(precision), s.station, w.wordsOf(c, s))
 	} else {
 		fmt.Fprintf(b, "    %s\n", w.wordsOf(c, s))
 	}

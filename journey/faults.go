@@ -33,6 +33,7 @@ func (a *args) cut(down bool) action {
 }
 
 func (c *cutAction) do(t *task) error {
+	t.settle() // what was sent before is on its way
 	for _, name := range c.what {
 		for _, k := range t.linksOf(name) {
 			if c.cut {
@@ -83,6 +84,7 @@ func parseReshape(a *args) action {
 }
 
 func (r *reshapeAction) do(t *task) error {
+	t.settle()
 	k, from := t.way(r.link)
 	there, back := r.there, r.back
 	first, _ := k.Ends()
@@ -136,6 +138,7 @@ func parseDrop(a *args) action {
 }
 
 func (d *dropAction) do(t *task) error {
+	t.settle()
 	k, from := t.way(d.link)
 	if from != "" {
 		from = t.frames.sender(k, from)

@@ -164,6 +164,9 @@ func (e *expectation) try(wanted, ends []*subject, t *thread, m moment) finding 
 				continue
 			}
 		}
+		if e.quest == "every" && e.wanted.station != nil && !e.wanted.station.holds(s.values(e.wanted.station, m)) {
+			continue // every one at that station
+		}
 		seen++
 		ok := e.wanted.matches(s, m)
 		switch {

@@ -30,9 +30,8 @@ type Options struct {
 	// Progress is told of each event. It may be nil, and is called from
 	// several goroutines.
 	Progress func(trace.Event)
-	// Stuck is how much real time a journey may take: longer, and it hangs.
-	// 0 means a minute.
-	Stuck time.Duration
+	// Diagrams asks for the time-sequence diagrams of the connections.
+	Diagrams bool
 }
 
 // Result is what a run came to.
@@ -81,7 +80,8 @@ func (j *Journey) Run(ctx context.Context, o Options) *Result {
 	w.background.Wait()
 	w.settle()
 	r.Virtual = time.Since(w.start)
-	r.Sequences = w.sequences()
+	seen, _ := w.record.all()
+	r.Sequences = w.sequences(seen)
 	r.Err = errors.Join(w.err, w.close())
 	r.Failures = w.failures
 	r.Events, r.Missed = w.record.all()
@@ -98,6 +98,9 @@ func (w *world) play() {
 		if w.over() {
 			return
 		}
+		if w.options.Diagrams && w.recording == nil && moves(s) {
+			w.recording = w.lab.Record(0, w.lab.Links()...)
+		}
 		if err := w.ctx.Err(); err != nil {
 			w.stop(&s.line, fmt.Errorf("the journey has taken %v: more needs a line limit DURATION", w.journey.limit))
 			return
@@ -113,6 +116,16 @@ func (w *world) play() {
 			w.perform(s)
 		}
 	}
+}
+
+// moves reports whether a step does more than set up.
+func moves(s *step) bool {
+	for i := range verbs {
+		if s.words[0].is(verbs[i].name) {
+			return verbs[i].runs
+		}
+	}
+	return true // at, after, try, repeat stand before it
 }
 
 // later does a step when the journey's clock says so.
@@ -213,7 +226,7 @@ func asked(events []trace.Event) (string, bool) {
 const maxSequences = 24
 
 // sequences are the conversations of the journey.
-func (w *world) sequences() []report.Sequence {
+func (w *world) sequences(events []trace.Event) []report.Sequence {
 	if w.recording == nil {
 		return nil
 	}
@@ -221,7 +234,9 @@ func (w *world) sequences() []report.Sequence {
 	var all []report.Sequence
 	for _, f := range w.recording.Flows() {
 		if f.Protocol == packet.ProtocolTCP && len(all) < maxSequences {
-			all = append(all, w.recording.Sequence(f))
+			q := w.recording.Sequence(f)
+			q.Explain(events, w.lab.Epoch())
+			all = append(all, q)
 		}
 	}
 	return all

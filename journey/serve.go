@@ -16,6 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"waypost/demo/site"
+	"waypost/edge"
 	"waypost/node"
 	"waypost/tls/cert"
 	"waypost/trace"
@@ -286,8 +287,8 @@ func (p *purgeAction) do(t *task) error {
 	}
 	return t.result("purge", p.name, func(_ context.Context, r *result) {
 		r.purged = &Purged{}
-		var err error
-		if r.purged.Objects, err = v.node.Purge(t.expand(p.url)); err != nil {
+		receipt, err := v.node.Purge(edge.Purge{URL: t.expand(p.url)})
+		if r.purged.Objects = receipt.Objects; err != nil {
 			r.purged.Error = err.Error()
 		}
 	})

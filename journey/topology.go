@@ -191,7 +191,7 @@ func (h *hostAction) do(t *task) error {
 	var err error
 	switch {
 	case h.region != "":
-		if made.Host, err = t.regions[h.region].Host(h.name, h.options, h.there, h.addrs...); err != nil {
+		if made.Host, err = t.regions[h.region].Host(h.name, h.options, h.addrs, h.there, h.back); err != nil {
 			return err
 		}
 	case h.router:
@@ -209,9 +209,6 @@ func (h *hostAction) do(t *task) error {
 	if h.region != "" {
 		links := t.lab.Links()
 		k := links[len(links)-1] // the one that was just made
-		if err := k.Reshape(h.there, h.back); err != nil {
-			return err
-		}
 		return t.watch(k, h.name, h.region)
 	}
 	for _, at := range h.on {

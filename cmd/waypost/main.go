@@ -44,6 +44,10 @@ func run(args []string) int {
 	if err == nil {
 		return exitOK
 	}
+	var code exitCode
+	if errors.As(err, &code) { // it has said all there is to say
+		return int(code)
+	}
 	style := styleOf(os.Stderr)
 	fmt.Fprintln(os.Stderr, style.Failure("waypost:"), explainError(err))
 	var u usageError
@@ -93,7 +97,7 @@ names, is wrong. NO_COLOR=1 turns colours off.`,
 		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newCheck())
+	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newPurge(), newLab(), newCheck())
 	return root
 }
 

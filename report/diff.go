@@ -93,6 +93,10 @@ func sum(l *trace.Load) totals {
 			if f.Fault == "" && e.Station == station {
 				t.connects++
 			}
+		case trace.QUICConnect:
+			if f.Fault == "" && e.Station == station {
+				t.connects++
+			}
 		case trace.TLSHandshake:
 			if e.Station != station {
 				continue

@@ -158,6 +158,8 @@ func (b *rowBuilder) add(e trace.Event) {
 		phase(phaseNames, at-e.Took, at)
 	case trace.TCPConnect:
 		phase(phaseConnect, at-e.Took, at)
+	case trace.QUICConnect:
+		phase(phaseConnect, at-e.Took, at)
 	case trace.TLSHandshake:
 		phase(phaseTLS, at-e.Took, at)
 	case trace.HTTPRequest:

@@ -30,6 +30,8 @@ func words(f trace.Fact) string {
 	case trace.ARPResolve, trace.ICMPError, trace.LinkChange, trace.LinkLoss,
 		trace.TCPState, trace.TCPCongestion, trace.TCPRetransmit, trace.TCPProbe, trace.TCPDrop:
 		return labWords(f)
+	case trace.QUICConnect:
+		return quicConnect(f)
 	case trace.TLSHandshake:
 		return tlsHandshake(f)
 	case trace.HTTPRequest:
@@ -52,6 +54,8 @@ func words(f trace.Fact) string {
 		return pageLoad(f)
 	case trace.TCPClose:
 		return join(" · ", "closed by "+f.By+" after "+count(f.Requests, "request"), f.Remote, both(f.Sent, f.Received), retransmits(f.Retransmits))
+	case trace.QUICClose:
+		return quicClose(f)
 	}
 	return string(f.Kind())
 }
@@ -116,7 +120,7 @@ func tlsHandshake(f trace.TLSHandshake) string {
 
 func httpRequest(f trace.HTTPRequest) string {
 	over := f.Proto + " to " + f.Remote
-	if f.Stream > 0 {
+	if f.Stream > 0 || f.Proto == "HTTP/3" {
 		over = fmt.Sprintf("%s stream %d to %s", f.Proto, f.Stream, f.Remote)
 	}
 	reused, queued := "new connection", ""

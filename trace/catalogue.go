@@ -39,6 +39,7 @@ var catalogue = []entry{
 	{TCPRetransmit{}, "host", "A segment was sent again. The decision says why: timeout, three duplicate acknowledgements, SACK, or a tail loss."},
 	{TCPProbe{}, "host", "A probe was sent: of a zero window, or of a peer that has been silent (keepalive)."},
 	{TCPDrop{}, "host", "A segment arrived and was not taken. The decision says why."},
+	{QUICConnect{}, "browser, edge", "A QUIC connection was opened, or could not be. The TLS handshake is part of it and costs no time of its own; with early data the first request did not wait for it."},
 	{TLSHandshake{}, "browser, edge", "A TLS handshake ended. The decision says why the certificate was trusted, or why not."},
 	{HTTPRequest{}, "browser", "A request was written to a connection."},
 	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
@@ -50,6 +51,7 @@ var catalogue = []entry{
 	{DOMParsed{}, "browser", "The document was read and its subresources were found."},
 	{PageLoad{}, "browser", "The document and all subresources have arrived, or the load failed."},
 	{TCPClose{}, "browser, edge", "A connection was closed."},
+	{QUICClose{}, "browser, edge", "A QUIC connection was closed."},
 }
 
 // Facts returns a zero fact of every kind, in the order of the road, for those
@@ -246,6 +248,22 @@ type TCPDrop struct {
 	Flags  string `json:"flags" doc:"its control bits"`
 }
 
+// QUICConnect is the opening of a QUIC connection (RFC 9000 §7).
+type QUICConnect struct {
+	Local      string `json:"local,omitempty" doc:"our address and port"`
+	Remote     string `json:"remote" doc:"the peer's address and port"`
+	Host       string `json:"host" doc:"the name that led here"`
+	Version    string `json:"version,omitempty" doc:"QUIC version, 1 (RFC 9000) or 2 (RFC 9369)"`
+	ALPN       string `json:"alpn,omitempty" doc:"protocol spoken on it"`
+	RTT        Millis `json:"rtt_ms,omitempty" doc:"smoothed round-trip time, RFC 9002 §5.3"`
+	Cwnd       int    `json:"cwnd,omitempty" doc:"congestion window, in bytes"`
+	RoundTrips int    `json:"round_trips" doc:"round trips spent before the first request could leave: 0 with early data, 1, and one more for Retry and for another version"`
+	EarlyData  bool   `json:"early_data,omitempty" doc:"early data (0-RTT) was sent and accepted"`
+	Retry      bool   `json:"retry,omitempty" doc:"the server had our address validated first, RFC 9000 §8.1.2"`
+	Fault      string `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
+	Error      string `json:"error,omitempty" doc:"the failure in words"`
+}
+
 // TLSHandshake is what the two ends agreed on.
 type TLSHandshake struct {
 	ServerName string   `json:"server_name" doc:"the name asked for (SNI)"`
@@ -254,7 +272,7 @@ type TLSHandshake struct {
 	Group      string   `json:"group,omitempty" doc:"key exchange group"`
 	ALPN       string   `json:"alpn,omitempty" doc:"protocol chosen for what follows"`
 	Resumed    bool     `json:"resumed" doc:"a session ticket saved the certificate exchange"`
-	RoundTrips int      `json:"round_trips,omitempty" doc:"round trips spent before the first request could leave"`
+	RoundTrips int      `json:"round_trips,omitempty" doc:"round trips spent before the first request could leave; absent over QUIC, where quic.connect tells them"`
 	Chain      []string `json:"chain,omitempty" doc:"the certificates, leaf first: subject, issuer and end of validity"`
 	Fault      string   `json:"fault,omitempty" doc:"why it failed, RFC 9209 §2.3"`
 	Error      string   `json:"error,omitempty" doc:"the failure in words"`
@@ -266,7 +284,7 @@ type HTTPRequest struct {
 	URL        string   `json:"url" doc:"request URL"`
 	Proto      string   `json:"proto" doc:"HTTP/1.1, HTTP/2 or HTTP/3"`
 	Remote     string   `json:"remote" doc:"the peer's address and port"`
-	Stream     int      `json:"stream,omitempty" doc:"stream number, HTTP/2 and 3"`
+	Stream     int      `json:"stream,omitempty" doc:"stream number, HTTP/2 and 3; absent for HTTP/3's first, which is 0"`
 	Reused     bool     `json:"reused" doc:"the connection had been used before"`
 	Queued     Millis   `json:"queued_ms,omitempty" doc:"time spent waiting for a free connection"`
 	Fields     []string `json:"fields" doc:"header fields as sent, secrets redacted"`
@@ -389,6 +407,19 @@ type TCPClose struct {
 	Retransmits int    `json:"retransmits,omitempty" doc:"segments sent again over its life"`
 }
 
+// QUICClose is the end of a QUIC connection.
+type QUICClose struct {
+	Local    string `json:"local,omitempty" doc:"our address and port"`
+	Remote   string `json:"remote" doc:"the peer's address and port"`
+	By       string `json:"by" doc:"who closed: us or peer"`
+	Requests int    `json:"requests" doc:"requests that the connection carried"`
+	Sent     int64  `json:"sent,omitempty" doc:"bytes sent in UDP datagrams"`
+	Received int64  `json:"received,omitempty" doc:"bytes received in UDP datagrams"`
+	RTT      Millis `json:"rtt_ms,omitempty" doc:"smoothed round-trip time at the end"`
+	Cwnd     int    `json:"cwnd,omitempty" doc:"congestion window at the end, in bytes"`
+	Lost     int64  `json:"lost,omitempty" doc:"packets of ours declared lost over its life"`
+}
+
 // The kinds of the catalogue.
 const (
 	KindURLParsed      Kind = "url.parsed"
@@ -408,6 +439,7 @@ const (
 	KindTCPRetransmit  Kind = "tcp.retransmit"
 	KindTCPProbe       Kind = "tcp.probe"
 	KindTCPDrop        Kind = "tcp.drop"
+	KindQUICConnect    Kind = "quic.connect"
 	KindTLSHandshake   Kind = "tls.handshake"
 	KindHTTPRequest    Kind = "http.request"
 	KindEdgeLookup     Kind = "edge.lookup"
@@ -419,6 +451,7 @@ const (
 	KindDOMParsed      Kind = "dom.parsed"
 	KindPageLoad       Kind = "page.load"
 	KindTCPClose       Kind = "tcp.close"
+	KindQUICClose      Kind = "quic.close"
 )
 
 // Kind implements [Fact].
@@ -439,6 +472,7 @@ func (TCPCongestion) Kind() Kind  { return KindTCPCongestion }
 func (TCPRetransmit) Kind() Kind  { return KindTCPRetransmit }
 func (TCPProbe) Kind() Kind       { return KindTCPProbe }
 func (TCPDrop) Kind() Kind        { return KindTCPDrop }
+func (QUICConnect) Kind() Kind    { return KindQUICConnect }
 func (TLSHandshake) Kind() Kind   { return KindTLSHandshake }
 func (HTTPRequest) Kind() Kind    { return KindHTTPRequest }
 func (EdgeLookup) Kind() Kind     { return KindEdgeLookup }
@@ -450,6 +484,7 @@ func (HTTPRedirect) Kind() Kind   { return KindHTTPRedirect }
 func (DOMParsed) Kind() Kind      { return KindDOMParsed }
 func (PageLoad) Kind() Kind       { return KindPageLoad }
 func (TCPClose) Kind() Kind       { return KindTCPClose }
+func (QUICClose) Kind() Kind      { return KindQUICClose }
 
 // Redacted returns a header field for the record as "name: value", with the
 // value withheld where the field carries a secret.

@@ -45,7 +45,12 @@ func (i *Interface) inputARP(b []byte) {
 
 // has reports whether a is one of the interface's unicast addresses.
 func (i *Interface) has(a netip.Addr) bool {
-	return i.host.addrs[a] == i || a.IsValid() && a == i.linkLocal
+	for n := range i.prefixes {
+		if i.prefixes[n].Addr() == a {
+			return true
+		}
+	}
+	return a.IsValid() && a == i.linkLocal
 }
 
 // onLink reports whether a neighbour with this address is to be expected: a

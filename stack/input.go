@@ -82,10 +82,10 @@ func (i *Interface) inputIPv6(b []byte, to reach) {
 func (i *Interface) accept(d *datagram, to reach) bool {
 	h := i.host
 	switch {
-	case d.src.IsMulticast() || d.src == limitedBroadcast || i.isBroadcast(d.src):
+	case d.src.IsMulticast() || i.isBroadcast(d.src):
 		h.stats.Malformed++ // RFC 1122 §3.2.1.3: never a source
 		return false
-	case !i.loopback && (d.src.IsLoopback() || d.dst.IsLoopback() || h.addrs[d.src] != nil):
+	case !i.loopback && (d.src.IsLoopback() || d.dst.IsLoopback() || i.has(d.src)):
 		h.stats.Malformed++ // a loopback address, or ours, comes from no link
 		return false
 	case d.dst.IsMulticast():

@@ -57,6 +57,7 @@ type Interface struct {
 
 	// Under the host's lock.
 	prefixes   []netip.Prefix
+	broadcasts []netip.Addr // of the prefixes
 	linkLocal  netip.Addr // fe80::/64 (RFC 4291 §2.5.6); the zero Addr without IPv6
 	neighbours map[netip.Addr]*neighbour
 	groups     []*group
@@ -122,6 +123,9 @@ func (h *Host) add(i *Interface, prefixes []netip.Prefix) {
 	for _, p := range prefixes {
 		h.addrs[p.Addr()] = i
 		h.insertRoute(Route{Prefix: p.Masked(), Interface: i})
+		if p.Addr().Is4() && p.Bits() < 31 && !i.loopback { // RFC 3021 §2.1: two ends need none
+			i.broadcasts = append(i.broadcasts, lastOf(p))
+		}
 		if p.Addr().Is6() && i.ethernet {
 			i.join(packet.SolicitedNode(p.Addr()))
 		}

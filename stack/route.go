@@ -131,18 +131,7 @@ func (h *Host) isLocal(a netip.Addr) bool {
 // isBroadcast reports whether a is the broadcast address of the interface's
 // links: the limited one (RFC 919 §7) or a directed one (RFC 922 §7).
 func (i *Interface) isBroadcast(a netip.Addr) bool {
-	if !a.Is4() {
-		return false
-	}
-	if a == limitedBroadcast {
-		return true
-	}
-	for _, p := range i.prefixes {
-		if p.Addr().Is4() && p.Bits() < 31 && p.Contains(a) && a == lastOf(p) {
-			return true
-		}
-	}
-	return false
+	return a == limitedBroadcast || slices.Contains(i.broadcasts, a)
 }
 
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})

@@ -47,10 +47,14 @@ func (c *Conn) believable(now Time, s *Segment) bool {
 // segment lie in the receive window? Two cases deviate. A segment without
 // length may stand at the right edge, where a peer's ACK stands that has
 // filled the window with data that were lost. One with data may stand at a
-// closed window: it is a probe, and its ACK must count.
+// closed window: it is a probe, and its ACK must count. A RST is held to the
+// letter.
 func (c *Conn) inWindow(s *Segment) bool {
 	n := s.length()
 	edge := later(c.rcvAdv, c.rcvNxt)
+	if s.Flags.Has(packet.RST) {
+		return s.Seq == c.rcvNxt || after(s.Seq, c.rcvNxt) && before(s.Seq, edge)
+	}
 	if n == 0 {
 		return atLeast(s.Seq, c.rcvNxt) && atMost(s.Seq, edge)
 	}

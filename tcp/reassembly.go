@@ -37,13 +37,14 @@ func (c *Conn) keepLate(now Time, s *Segment, seq uint32, p []byte) {
 		c.late = new(reassembly)
 	}
 	end := seq + uint32(len(p))
+	twice := c.late.spans.first(seq, end)
 	fresh, ok := c.late.spans.add(seq, end, maxLate)
 	if !ok {
 		c.drop(now, s, "too-many-holes", "it would begin one more range out of order than are kept", "RFC 9293 §3.10.7.4")
 		return
 	}
 	if fresh < uint32(len(p)) {
-		c.duplicateData(seq, end)
+		c.duplicateData(twice.left, twice.right)
 	}
 	if fresh > 0 {
 		c.in.put(c.unread+int(seq-c.rcvNxt), p)
@@ -66,9 +67,10 @@ func (c *Conn) joinLate() {
 	c.ackNow = true
 }
 
-// duplicateData notes that bytes came a second time.
+// duplicateData notes that bytes came a second time. Of several ranges in one
+// segment the first is told (RFC 2883 §4).
 func (c *Conn) duplicateData(left, right uint32) {
-	if !c.sackOn {
+	if !c.sackOn || left == right {
 		return
 	}
 	if c.late == nil {

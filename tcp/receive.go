@@ -60,6 +60,10 @@ func (c *Conn) text(now Time, s *Segment) {
 	c.in.put(c.unread, p)
 	c.took(uint32(len(p)))
 	if c.late != nil {
+		if c.late.twice == (span{}) {
+			twice := c.late.spans.first(seq, seq+uint32(len(p)))
+			c.duplicateData(twice.left, twice.right)
+		}
 		c.joinLate()
 	}
 	c.delayAck(now, uint32(len(p)))

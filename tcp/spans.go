@@ -39,6 +39,16 @@ func (l spans) covered(left, right uint32) uint32 {
 	return n
 }
 
+// first returns the first range of numbers from left on, before right, that is
+// in the set; an empty one when none is.
+func (l spans) first(left, right uint32) span {
+	i := l.find(left)
+	if i == len(l) || atLeast(l[i].left, right) {
+		return span{}
+	}
+	return span{later(l[i].left, left), earlier(l[i].right, right)}
+}
+
 // add puts the numbers from left on, before right, into the set and returns
 // how many of them are new. It does nothing and reports false when that would
 // take more than most ranges.

@@ -33,6 +33,8 @@ var linuxStates = [...]float64{
 	tcp.Closed: 7, tcp.CloseWait: 8, tcp.LastAck: 9, tcp.Closing: 11,
 }
 
+const linuxListen = 10
+
 // infoNames are the variables of Linux's tcp_info that have a meaning here.
 // Windows are counted in segments, as Linux does.
 var infoNames = []string{
@@ -94,6 +96,12 @@ func (r *run) code(c *Code) error {
 			return v, true
 		}
 		f := r.host.current
+		if name == "tcpi_state" && (f == nil || f.conn == nil) {
+			if len(r.host.listeners) > 0 {
+				return linuxListen, true
+			}
+			return linuxStates[tcp.Closed], true
+		}
 		if f == nil || f.conn == nil || !slices.Contains(infoNames, name) {
 			return 0, false
 		}

@@ -29,7 +29,10 @@ var knownOptions = map[string]bool{
 // value returns the number of an option: [1], or {onoff=1, linger=0}.
 func value(e Expr) int64 {
 	if e.Kind == ExprList && len(e.List) == 1 {
-		return e.List[0].Num
+		e = e.List[0]
+	}
+	if e.Kind == ExprWord {
+		return errnoNumbers[e.Text] // of SO_ERROR
 	}
 	return e.Num
 }

@@ -85,6 +85,9 @@ type Policy struct {
 	// DefaultTTL is a freshness lifetime for responses that state none and
 	// may be stored; 0 leaves it to the heuristic of RFC 9111 §4.2.2.
 	DefaultTTL time.Duration
+	// NoEarlyData refuses requests that come before the TLS handshake is
+	// complete (RFC 8470).
+	NoEarlyData bool
 }
 
 // DefaultPolicy is what applies where a configuration says nothing.

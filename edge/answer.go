@@ -35,9 +35,9 @@ func (r *request) refuse(p problem) stage {
 // moment.
 func (r *request) answer() stage {
 	p := &r.problem
-	if p.hangUp && r.x.Request().Proto != wire.HTTP2 {
-		// HTTP/2 ends the stream alone (RFC 9113 §8.1), and the client's
-		// other requests go on.
+	if proto := r.x.Request().Proto; p.hangUp && proto != wire.HTTP2 && proto != wire.HTTP3 {
+		// HTTP/2 and 3 end the stream alone (RFC 9113 §8.1, RFC 9114 §4.1),
+		// and the client's other requests go on.
 		r.x.Close()
 	}
 	f := r.fields(nil, -1)

@@ -113,7 +113,7 @@ func New(c Config) (*Edge, error) {
 	if e.trustTrace == nil {
 		e.trustTrace = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
-	e.via = map[string]string{wire.HTTP10: "1.0 " + e.name, wire.HTTP11: "1.1 " + e.name, wire.HTTP2: "2 " + e.name}
+	e.via = map[string]string{wire.HTTP10: "1.0 " + e.name, wire.HTTP11: "1.1 " + e.name, wire.HTTP2: "2 " + e.name, wire.HTTP3: "3 " + e.name}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.requests.New = func() any { return &request{edge: e} }
 	e.buffers.New = func() any { return new([relayBuffer]byte) }

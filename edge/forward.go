@@ -74,7 +74,8 @@ func (e *Edge) inbound(resp *fetch.Response, received time.Time) {
 	resp.Fields = slices.DeleteFunc(resp.Fields, func(l field.Line) bool {
 		// They speak to the party that asked, and that was us.
 		return field.Is(l.Name, "Proxy-Authenticate") || field.Is(l.Name, "Proxy-Authentication-Info") ||
-			field.Is(l.Name, "Proxy-Connection")
+			field.Is(l.Name, "Proxy-Connection") ||
+			field.Is(l.Name, "Alt-Svc") // of the origin's, where clients are to come to us (RFC 7838 §3)
 	})
 	if !resp.Fields.Has("Date") {
 		// RFC 9110 §6.6.1: who receives a response without Date says when.

@@ -41,6 +41,9 @@ const maxLookups = 3
 
 // consult begins a fill, or a wait for somebody else's.
 func (r *request) consult(verdict string) stage {
+	if !r.settle() {
+		return r.clientLeft()
+	}
 	var lead *store.Filling
 	if r.alone || r.edge.marks.has(r.key, r.now) {
 		lead = r.edge.store.BeginAlone(r.key)

@@ -22,6 +22,9 @@ func (r *request) pass() stage {
 	if r.span.On() && !r.noted {
 		r.noteLookup(r.passing())
 	}
+	if !r.settle() {
+		return r.clientLeft()
+	}
 	r.fetching = r.span.Child()
 	out := r.forwarded()
 	out.Upgrade = ""

@@ -31,6 +31,9 @@ func (r *request) receive() stage {
 		return r.refuse(problem{status: fault.ProxyLoopDetected.Status(), kind: fault.ProxyLoopDetected,
 			reason: "the request has passed this edge before; the origin of the site leads back to the CDN (" + because + ")"})
 	}
+	if s, refused := r.tooEarly(); refused {
+		return s
+	}
 	if in.Body != nil && !r.admitBody() {
 		return r.refuse(problem{status: 413, kind: fault.HTTPRequestError, hangUp: true,
 			reason: "the request body has " + strconv.FormatInt(in.Length, 10) + " bytes; this site takes " +
@@ -116,10 +119,10 @@ func (r *request) misdirected(all *sites) (stage, bool) {
 			", the request is for " + strconv.Quote(string(r.host)) + ": ask again on a connection of its own"}), true
 }
 
-// extended reports whether the request is an extended CONNECT (RFC 8441 §4):
-// HTTP/2's way to change the protocol, of one stream.
+// extended reports whether the request is an extended CONNECT (RFC 8441 §4,
+// RFC 9220 §3): the way of HTTP/2 and 3 to change the protocol, of one stream.
 func (r *request) extended() bool {
-	return r.in.Method == "CONNECT" && r.in.Upgrade != "" && r.in.Proto == wire.HTTP2
+	return r.in.Method == "CONNECT" && r.in.Upgrade != "" && (r.in.Proto == wire.HTTP2 || r.in.Proto == wire.HTTP3)
 }
 
 // appendHost appends the host of an authority in lower case, without its

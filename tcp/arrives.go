@@ -22,11 +22,12 @@ func (c *Conn) Segment(now Time, s *Segment) {
 			s = &rest
 		}
 	}
-	// First, check sequence number; second, RST; third, SYN.
+	// First, check sequence number; second, RST; fourth, SYN. (The third is
+	// the security of a network that nobody has.)
 	if !c.believable(now, s) {
 		return
 	}
-	// Fourth, check ACK.
+	// Fifth, check ACK.
 	if !s.Flags.Has(packet.ACK) {
 		c.drop(now, s, "no-ack", "every segment after the SYN carries an ACK", "RFC 9293 §3.10.7.4")
 		return
@@ -42,9 +43,9 @@ func (c *Conn) Segment(now Time, s *Segment) {
 	// Not before the ACK check: a forged timestamp with an impossible ACK
 	// would have PAWS drop all that follows.
 	c.takeStamp(now, s)
-	// Fifth, URG: urgent data are read in line and without a mark, as
+	// Sixth, URG: urgent data are read in line and without a mark, as
 	// RFC 6093 §5 advises; the pointer is not looked at.
-	// Sixth, the segment text; seventh, FIN.
+	// Seventh, the segment text; eighth, FIN.
 	c.text(now, s)
 	c.takeFIN(now, s)
 }

@@ -110,7 +110,7 @@ const (
 	// DefaultMaxRTO is Linux's; RFC 6298 §2.5 wants at least 60 s.
 	DefaultMaxRTO = 120 * time.Second
 	// DefaultMSL makes TIME-WAIT last 60 s as on Linux. We deviate from
-	// RFC 9293 §3.4.1, which says two minutes: no packet lives that long now.
+	// RFC 9293 §3.4.2, which says two minutes: no packet lives that long now.
 	DefaultMSL = 30 * time.Second
 	// DefaultRetries is Linux's tcp_retries2: at least 924 s; RFC 9293
 	// §3.8.3 wants at least 100 s.

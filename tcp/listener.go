@@ -91,7 +91,7 @@ func (l *Listener) Segment(now Time, local, remote netip.AddrPort, s *Segment) (
 	case mode == Always || mode == Auto && crowded:
 		return nil, l.bake(now, local, remote, s), true
 	case crowded:
-		l.drop(now, local, remote, s, "backlog", "too many connections are half-open; the peer will try again", "RFC 4987 §3.1")
+		l.drop(now, local, remote, s, "backlog", "too many connections are half-open; the peer will try again", "RFC 4987 §3.2")
 		return nil, Segment{}, false
 	}
 	iss := InitialSequence(l.cfg.Secret, local, remote, now)

@@ -189,7 +189,7 @@ const (
 
 var causes = [...]struct{ verdict, reason, clause string }{
 	causeTimeout: {"timeout", "the retransmission timer expired without an acknowledgement", "RFC 6298 §5.4"},
-	causeGoBack:  {"go-back", "it was sent before the loss and counts as lost too until it is acknowledged", "RFC 5681 §4.3"},
+	causeGoBack:  {"go-back", "it was on its way when the loss was seen and counts as lost until it is acknowledged", "RFC 5681 §3.1"},
 	causeFast:    {"fast-retransmit", "three duplicate ACKs say that it was lost and later ones were not", "RFC 5681 §3.2"},
 	causePartial: {"partial-ack", "an ACK of only a part of what was on its way says that the next segment was lost too", "RFC 6582 §3.2"},
 	causeHole:    {"sack-hole", "enough after it was selectively acknowledged: it was lost", "RFC 6675 §4"},

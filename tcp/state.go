@@ -35,10 +35,6 @@ func (s State) String() string {
 	return "unknown state"
 }
 
-// synchronized reports whether both ends know both sequence numbers
-// (RFC 9293 §3.5.2 counts SYN-RECEIVED among the non-synchronized states).
-func (s State) synchronized() bool { return s >= Established }
-
 // enter moves the connection to another state and tells why.
 func (c *Conn) enter(now Time, to State, reason, clause string) {
 	from := c.state
@@ -75,11 +71,13 @@ func (c *Conn) end(now Time, err error, reason, clause string) {
 	}
 }
 
-// abort sends a RST and ends the connection.
+// abort sends a RST, in the states in which RFC 9293 §3.10.5 wants one, and
+// ends the connection.
 func (c *Conn) abort(now Time, err error, reason, clause string) {
-	if c.state != SynSent && c.state != Closed && c.state != TimeWait {
-		// RFC 9293 §3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK as all
-		// stacks send it, so that middleboxes see its place too.
+	switch c.state {
+	case SynReceived, Established, FinWait1, FinWait2, CloseWait:
+		// <SEQ=SND.NXT><CTL=RST>; with ACK as all stacks send it, so that
+		// middleboxes see its place too.
 		c.rst = true
 		c.rstSeq, c.rstAck = c.nxt, c.rcvNxt
 		c.rstFlags = packet.RST | packet.ACK

@@ -10,6 +10,11 @@ func (r *request) lookup() stage {
 	r.lookups++
 	r.entry = r.edge.store.Get(r.key)
 	r.object = r.entry.Select(r.site.rules, r.in.Fields)
+	if r.object == nil && r.edge.store.Recall(r.key, r.site.rules) {
+		r.recalled = true
+		r.entry = r.edge.store.Get(r.key)
+		r.object = r.entry.Select(r.site.rules, r.in.Fields)
+	}
 	if r.object == nil && r.entry != nil {
 		_, r.verdict = cache.Lookup(r.now, r.site.rules, &r.ask, r.entry.Responses) // to say that none matches
 	} else {

@@ -32,6 +32,7 @@ func (r *request) noteLookup(verdict string) {
 	r.span.Note(trace.EdgeLookup{
 		Site: r.site.Name, Method: strings.Clone(r.in.Method), URL: r.url(), Key: string(r.key),
 		Age: trace.Millis(r.verdict.Age), Lifetime: trace.Millis(r.verdict.Lifetime),
+		Disk: r.recalled,
 	}, d)
 }
 

@@ -40,6 +40,7 @@ type request struct {
 	join      *store.Joining
 	alone     bool            // ask without company: the company did not suit
 	lookups   int             // into the store
+	recalled  bool            // what was found came from the disk
 	joins     int             // fills of others waited for
 	noted     bool            // edge.lookup is in the record
 	fetching  *trace.Span     // of a trip that this request makes itself

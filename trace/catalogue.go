@@ -298,6 +298,7 @@ type EdgeLookup struct {
 	Method   string `json:"method" doc:"request method"`
 	URL      string `json:"url" doc:"request URL"`
 	Key      string `json:"key" doc:"the cache key"`
+	Disk     bool   `json:"disk,omitempty" doc:"it was not in memory, and was brought back from the disk"`
 	Age      Millis `json:"age_ms,omitempty" doc:"current age of what was found, RFC 9111 §4.2.3"`
 	Lifetime Millis `json:"lifetime_ms,omitempty" doc:"its freshness lifetime, RFC 9111 §4.2.1"`
 }

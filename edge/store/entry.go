@@ -93,6 +93,15 @@ func (e *Entry) with(o, replaces *Object) (next *Entry, gone []*Object) {
 	return entryOf(variants), gone
 }
 
+// byAge returns the entry with its variants in the order in which they came
+// from the origin, the latest first: one that was recalled from the disk is
+// not the latest for that.
+func (e *Entry) byAge() *Entry {
+	variants := slices.Clone(e.Variants)
+	slices.SortStableFunc(variants, func(a, b *Object) int { return b.Received.Compare(a.Received) })
+	return entryOf(variants)
+}
+
 // sameSelection reports whether two responses were chosen by the same fields
 // with the same values, so that the newer takes the older's place.
 func sameSelection(a, b *cache.Response) bool {

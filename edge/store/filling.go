@@ -30,6 +30,7 @@ type Filling struct {
 	tail     []byte // the last chunk; its free part is ours alone
 	scratch  []byte // what is written for nobody
 	over     bool
+	recalled bool // it comes from the disk
 }
 
 // Start publishes the response head to those who wait, with the body's
@@ -178,6 +179,11 @@ func (f *Filling) store() bool {
 		e = n.entry.Load()
 	}
 	next, gone := e.with(o, f.replaces)
+	if f.recalled {
+		next = next.byAge()
+	} else {
+		m.shelf.add(o)
+	}
 	m.drop(gone)
 	m.table.put(o.hash, o.Key, next)
 	m.count.Add(1)

@@ -134,8 +134,16 @@ func (m *Memory) Refresh(key []byte, old *Object, head *cache.Response) *Object 
 	m.drop(gone)
 	m.count.Add(1)
 	m.table.put(old.hash, old.Key, next)
+	if o.Size() <= maxRewrite {
+		m.shelf.add(o)
+	}
 	return o
 }
+
+// maxRewrite bounds the bodies that are written to the disk once more for a
+// new head. A larger one keeps its old head there: after a restart it is
+// stale sooner, and confirmed again.
+const maxRewrite = 256 << 10
 
 // drop uncounts objects that a new entry leaves out, and takes them out of
 // the queues. The shard is locked.

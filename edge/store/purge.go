@@ -6,6 +6,16 @@ import "time"
 // from being stored and from being joined. Who is reading finishes
 // undisturbed. It returns the number of objects dropped.
 func (m *Memory) Purge(key []byte) int {
+	// The disk first, so that what is recalled from now on is not there; what
+	// is being recalled is kept out below; and once more for what a Refresh
+	// has put there meanwhile.
+	onDisk := m.shelf.purge(string(key))
+	n := m.purge(key)
+	m.shelf.purge(string(key))
+	return max(n, onDisk)
+}
+
+func (m *Memory) purge(key []byte) int {
 	hash := m.table.hash(key)
 	s := m.shard(hash)
 	s.mu.Lock()
@@ -34,6 +44,13 @@ func (m *Memory) PurgeAll() int {
 // prefix or tag would have to be bounded against sites that give every
 // response a thousand tags, and purges are rare beside requests.
 func (m *Memory) PurgeMatching(match func(*Object) bool) int {
+	onDisk := m.shelf.purgeMatching(match)
+	n := m.purgeMatching(match)
+	m.shelf.purgeMatching(match)
+	return max(n, onDisk)
+}
+
+func (m *Memory) purgeMatching(match func(*Object) bool) int {
 	dropped := 0
 	m.each(func(f *fetch) {
 		o := f.started.Load()
@@ -67,7 +84,9 @@ func (m *Memory) PurgeMatching(match func(*Object) bool) int {
 // ExpireMatching ends the freshness of every stored object that match
 // approves of (a soft purge): see cache.Response.Expired. It returns their
 // number. What is on its way in comes fresh from the origin, and stays so.
+// What is only on disk is dropped: its head would have to be written anew.
 func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
+	onDisk := m.shelf.purgeMatching(match)
 	var matched []*Object
 	m.each(nil, func(n *node) {
 		if e := n.entry.Load(); e != nil {
@@ -81,7 +100,7 @@ func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
 	for _, o := range matched {
 		m.Refresh([]byte(o.Key), o, o.Response.Expired(now))
 	}
-	return len(matched)
+	return max(len(matched), onDisk)
 }
 
 // each visits the fetches under way and the nodes of the table, shard by

@@ -48,6 +48,7 @@ type Memory struct {
 	table    table
 	shards   [shardCount]shard
 	queues   queues
+	shelf    *shelf // the disk behind it; nil: none
 }
 
 // shard guards the writing of some of the table's buckets, and the fetches

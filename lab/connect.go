@@ -70,7 +70,7 @@ func (l *Lab) newLink(a, b string, s shapes) *Link {
 		name = fmt.Sprintf("%s-%s#%d", a, b, n)
 	}
 	k := &Link{lab: l, name: name, up: true}
-	at, bt := &end{lab: l, name: a}, &end{lab: l, name: b}
+	at, bt := &end{lab: l, name: a, receive: nowhere}, &end{lab: l, name: b, receive: nowhere}
 	k.there = l.newDirection(k, at, bt, s.there)
 	k.back = l.newDirection(k, bt, at, s.back)
 	at.out, bt.out = k.there, k.back
@@ -80,6 +80,9 @@ func (l *Lab) newLink(a, b string, s shapes) *Link {
 	}
 	return k
 }
+
+// nowhere is where frames go while nothing is plugged in.
+func nowhere([]byte) {}
 
 // named returns the link of that name. The lock is held.
 func (l *Lab) named(name string) *Link {

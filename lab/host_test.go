@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"waypost/stack"
 )
 
 var (
@@ -57,3 +59,5 @@ func TestPingAndUDP(t *testing.T) {
 		}
 	})
 }
+
+func stackRoute(to, via string) stack.Route { return stack.Route{Prefix: prefix(to), Via: addr(via)} }

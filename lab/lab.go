@@ -51,6 +51,7 @@ type Lab struct {
 	directions int // made so far
 	macs       uint32
 	regions    []*Region
+	numbered   int // regions made so far
 	between    int // links between regions made so far
 	captures   []*Capture
 	closed     bool

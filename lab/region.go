@@ -61,7 +61,7 @@ func gatewayPrefix6(n int) netip.Prefix {
 }
 
 func between4(n, side int) netip.Prefix { // RFC 3021: two addresses are a link
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 65 + byte(n>>15), byte(n >> 7), byte(n<<1 | side)}), 31)
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 65, byte(n >> 7), byte(n<<1 | side)}), 31)
 }
 
 func between6(n, side int) netip.Prefix {
@@ -75,12 +75,6 @@ func between6(n, side int) netip.Prefix {
 func (l *Lab) Region(name string, prefixes ...netip.Prefix) (*Region, error) {
 	r := &Region{lab: l, name: name, given: make(map[netip.Addr]bool), next: make(map[netip.Prefix]netip.Addr)}
 	fail := func(err error) (*Region, error) { return nil, fmt.Errorf("lab: make region %s: %w", name, err) }
-	l.mu.Lock()
-	r.number = len(l.regions)
-	l.mu.Unlock()
-	if r.number >= maxRegions {
-		return fail(fmt.Errorf("there are %d already", maxRegions))
-	}
 	ports, err := r.own4and6(prefixes)
 	if err != nil {
 		return fail(err)
@@ -104,6 +98,12 @@ func (l *Lab) Region(name string, prefixes ...netip.Prefix) (*Region, error) {
 // own4and6 sorts the region's prefixes and returns those of the router's
 // interface.
 func (r *Region) own4and6(prefixes []netip.Prefix) ([]netip.Prefix, error) {
+	r.lab.mu.Lock()
+	defer r.lab.mu.Unlock()
+	if r.number = r.lab.numbered; r.number >= maxRegions {
+		return nil, fmt.Errorf("there are %d already", maxRegions)
+	}
+	r.lab.numbered++
 	ports := []netip.Prefix{gatewayPrefix4(r.number), gatewayPrefix6(r.number)}
 	for _, p := range prefixes {
 		p = p.Masked()
@@ -117,6 +117,9 @@ func (r *Region) own4and6(prefixes []netip.Prefix) ([]netip.Prefix, error) {
 		}
 		if slices.ContainsFunc(r.own, func(q netip.Prefix) bool { return q.Addr().Is4() == p.Addr().Is4() }) {
 			return nil, fmt.Errorf("%s is the second prefix of its family", p)
+		}
+		if err := r.lab.crosses(p); err != nil {
+			return nil, err
 		}
 		r.own = append(r.own, p)
 		ports[family] = netip.PrefixFrom(first, p.Bits())
@@ -179,6 +182,9 @@ func (r *Region) assign(addrs []netip.Addr) ([]netip.Prefix, error) {
 		case r.lab.given(a):
 			return nil, fmt.Errorf("%s is taken", a)
 		}
+		if o := r.lab.ownerOf(a); o != nil && o != r {
+			return nil, fmt.Errorf("%s is of region %s", a, o.name)
+		}
 		bits := a.BitLen()
 		for _, p := range r.own {
 			if p.Contains(a) {
@@ -197,6 +203,35 @@ func (r *Region) assign(addrs []netip.Addr) ([]netip.Prefix, error) {
 // The lock is held.
 func (l *Lab) given(a netip.Addr) bool {
 	return slices.ContainsFunc(l.regions, func(r *Region) bool { return r.given[a] })
+}
+
+// ownerOf returns the region of whose prefixes an address is, or nil. The
+// lock is held.
+func (l *Lab) ownerOf(a netip.Addr) *Region {
+	for _, r := range l.regions {
+		if slices.ContainsFunc(r.own, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			return r
+		}
+	}
+	return nil
+}
+
+// crosses returns what speaks against a region's prefix: it overlaps with
+// another's, or a host elsewhere has an address of it. The lock is held.
+func (l *Lab) crosses(p netip.Prefix) error {
+	for _, r := range l.regions {
+		for _, q := range r.own {
+			if p.Overlaps(q) {
+				return fmt.Errorf("%s overlaps with %s of region %s", p, q, r.name)
+			}
+		}
+		for _, a := range r.guests {
+			if p.Contains(a) {
+				return fmt.Errorf("%s holds %s, which a host in region %s has", p, a, r.name)
+			}
+		}
+	}
+	return nil
 }
 
 // free finds the next free address of a prefix; the last one of IPv4 is for

@@ -25,6 +25,7 @@ func (x *Result) tell(r *rehearsal, w *watch, recording *lab.Recording, start ti
 			s.Arrived -= r.started
 		}
 	}
+	brief(&x.Sequence)
 	events := x.Load.Events
 	x.Sequence.Explain(events, start)
 	a := &x.Account
@@ -36,6 +37,23 @@ func (x *Result) tell(r *rehearsal, w *watch, recording *lab.Recording, start ti
 	x.panels = report.WindowPanels(&x.Sequence, events, start)
 	if x.Options.Link.Rate > 0 {
 		x.panels = append(x.panels, report.Panel{Title: "Waiting for the link, without what got lost", Unit: report.Bytes, Series: []report.Series{w.queue(r.started)}})
+	}
+}
+
+// brief leaves out of the labels what a segment says as the one before it
+// did: the acknowledgement number on data, and the window.
+func brief(q *report.Sequence) {
+	said := map[string]string{}
+	for i := range q.Segments {
+		s := &q.Segments[i]
+		words := strings.Fields(s.Label)
+		s.Label = strings.Join(slices.DeleteFunc(words, func(w string) bool {
+			name, value, ok := strings.Cut(w, "=")
+			key := fmt.Sprint(s.From, name)
+			same := said[key] == value
+			said[key] = value
+			return ok && same && (name == "win" && s.Kind != report.SegmentOpen || name == "ack" && s.Bytes > 0)
+		}), " ")
 	}
 }
 
@@ -117,6 +135,9 @@ func dropped(numbers []int) string {
 	}
 	if len(numbers) > 20 {
 		list = append(list, "…")
+	}
+	if len(list) == 1 {
+		return ", that drops the client's segment " + list[0]
 	}
 	return ", that drops the client's segments " + strings.Join(list, ", ")
 }

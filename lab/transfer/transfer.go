@@ -86,7 +86,7 @@ func Run(o Options) (*Result, error) {
 	if o.Bytes < 1 || o.Bytes > MaxBytes {
 		return nil, fmt.Errorf("transfer of %d bytes: from 1 to %d", o.Bytes, int64(MaxBytes))
 	}
-	r := &rehearsal{options: o, record: &record{}}
+	r := &rehearsal{options: o, record: &record{}, arrived: make(chan struct{})}
 	r.lab = lab.New(lab.Options{Seed: o.Seed, Recorder: r.record, Virtual: true})
 	defer r.lab.Close()
 	if err := r.build(); err != nil {
@@ -109,6 +109,7 @@ type rehearsal struct {
 	capture        *lab.Capture
 	started        time.Duration // of the lab's time: the first SYN
 
+	arrived   chan struct{} // closed when the server's user has all bytes, or no more come
 	received  int64         // by the server's user
 	took      time.Duration // from the SYN until the last byte was read
 	infos     [2]link.TCPInfo
@@ -208,11 +209,13 @@ func (r *rehearsal) send(ctx context.Context, span *trace.Span) error {
 	return failure
 }
 
-// exchange sends the bytes and reads the server's end.
+// exchange sends the bytes and closes when they have arrived, not before: the
+// FIN then stands alone, and ESTABLISHED lasts as long as the transfer.
 func (r *rehearsal) exchange(c net.Conn) error {
 	if _, err := io.Copy(c, io.LimitReader(&pattern{}, r.options.Bytes)); err != nil {
 		return fmt.Errorf("send %d bytes: %w", r.options.Bytes, err)
 	}
+	r.waitForArrival()
 	half, ok := c.(*stack.TCPConn)
 	if !ok {
 		return fmt.Errorf("a connection of the lab is a %T", c)
@@ -226,19 +229,54 @@ func (r *rehearsal) exchange(c net.Conn) error {
 	return nil
 }
 
+// waitForArrival waits until the server has everything and the client knows,
+// or its connection has ended.
+func (r *rehearsal) waitForArrival() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-r.arrived:
+			waiting = false
+		case <-tick.C:
+			waiting = len(r.client.Sockets()) > 0
+		}
+	}
+	for range lastACKs {
+		if s := r.client.Sockets(); len(s) == 0 || s[0].SendQueue == 0 {
+			return
+		}
+		time.Sleep(lastACKPause)
+	}
+}
+
+// The last acknowledgement takes the way back, and when it gets lost a
+// timeout more.
+const (
+	lastACKs     = 1000
+	lastACKPause = 5 * time.Millisecond
+)
+
 // serve is the server: it reads one connection to its end and closes it.
 func (r *rehearsal) serve(l net.Listener) error {
 	c, err := l.Accept()
 	if err != nil {
+		close(r.arrived)
 		return err
 	}
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		close(r.arrived)
 		return err
 	}
-	check := &pattern{}
-	r.received, err = io.Copy(check, c)
+	r.received, err = io.Copy(&pattern{}, io.LimitReader(c, r.options.Bytes))
 	r.took = r.lab.Now() - r.started
+	close(r.arrived)
+	if err == nil {
+		var more int64
+		more, err = io.Copy(io.Discard, c) // until the FIN
+		r.received += more
+	}
 	if info, ok := link.InfoOf(c); ok {
 		r.infos[1] = info
 	}

@@ -20,6 +20,7 @@ type condition struct {
 	glob    string
 	pattern *regexp.Regexp
 	within  span
+	ranged  bool // within is for text that is a number
 	truth   bool
 }
 
@@ -106,6 +107,11 @@ func (c *condition) want(s, name string) error {
 		switch c.form {
 		case formText:
 			c.glob = s
+			if strings.Contains(s, "..") { // header.age=5..7
+				if r, err := parseSpan(s, parseNumber); err == nil {
+					c.within, c.ranged = r, true
+				}
+			}
 			return nil
 		case formTruth:
 			if s != "true" && s != "false" {
@@ -179,6 +185,9 @@ func (c *condition) fits(v reflect.Value) bool {
 		return c.pattern.MatchString(asText(v))
 	case c.form == formTruth:
 		return v.Bool() == c.truth
+	case c.ranged:
+		n, ok := asNumber(v)
+		return ok && c.within.holds(n) || v.Kind() == reflect.String && globMatch(c.glob, v.String())
 	case c.form == formText && (c.op == "=" || c.op == "!="):
 		return globMatch(c.glob, asText(v))
 	}

@@ -87,15 +87,13 @@ func (r *reshapeAction) do(t *task) error {
 	t.settle()
 	k, from := t.way(r.link)
 	there, back := r.there, r.back
-	first, _ := k.Ends()
-	if from != "" {
-		was, wasBack := k.Shapes()
-		if t.frames.sender(k, from) == first {
-			back = wasBack
-		} else {
-			there, back = was, r.there
-		}
-	} else if k.a+"-"+k.b != r.link && k.a != first {
+	was, wasBack := k.Shapes()
+	switch {
+	case from == k.a:
+		back = wasBack
+	case from == k.b:
+		there, back = was, r.there
+	case r.link != k.a+"-"+k.b: // named from the other end
 		there, back = back, there
 	}
 	return k.Reshape(there, back)
@@ -141,7 +139,7 @@ func (d *dropAction) do(t *task) error {
 	t.settle()
 	k, from := t.way(d.link)
 	if from != "" {
-		from = t.frames.sender(k, from)
+		from = k.sender(from)
 	}
 	wanted := clause{conditions: d.conditions}
 	var mu sync.Mutex

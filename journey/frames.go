@@ -67,7 +67,7 @@ func (f *frames) of(link *road, from string) []kept {
 	defer f.mu.Unlock()
 	var all []kept
 	for _, k := range f.kept {
-		if k.link == link && (from == "" || k.from == f.sender(link, from)) {
+		if k.link == link && (from == "" || k.from == link.sender(from)) {
 			all = append(all, k)
 		}
 	}
@@ -75,22 +75,11 @@ func (f *frames) of(link *road, from string) []kept {
 	return all
 }
 
-// sender is the name of the node at the end that the script calls from. In a
-// region that is the region's switch or router.
-func (f *frames) sender(link *road, from string) string {
-	a, b := link.Ends()
-	switch {
-	case from == a || from == b:
-		return from
-	case link.a == from:
-		if link.b == a {
-			return b
-		}
-		return a
-	case link.b == a:
-		return a
-	}
-	if link.a == a {
+// sender is the node at the end that the script calls from: in a region that
+// is the region's switch or router.
+func (v *road) sender(from string) string {
+	a, b := v.Ends()
+	if from == v.b {
 		return b
 	}
 	return a

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"waypost/lab"
 	"waypost/trace"
 )
 
@@ -166,24 +167,18 @@ func hostSubjects(noun string, h *host) []*subject {
 func (w *world) traffic(name string) Traffic {
 	k, from := w.way(name)
 	there, back := k.Stats()
-	first, _ := k.Ends()
 	var t Traffic
-	for _, way := range []struct {
-		sender string
-		frames int64
-		bytes  int64
-		came   int64
-		lost   int64
-	}{
-		{first, there.Frames, there.Bytes, there.ArrivedBytes, there.Lost + there.Dropped + there.CoDelDropped},
-		{"", back.Frames, back.Bytes, back.ArrivedBytes, back.Lost + back.Dropped + back.CoDelDropped},
-	} {
-		if from == "" || (w.frames.sender(k, from) == first) == (way.sender == first) {
-			t.Frames += way.frames
-			t.Bytes += way.bytes
-			t.Lost += way.lost
-			t.Arrived += way.came
-		}
+	add := func(s lab.Stats) {
+		t.Frames += s.Frames
+		t.Bytes += s.Bytes
+		t.Lost += s.Lost + s.Dropped + s.CoDelDropped
+		t.Arrived += s.ArrivedBytes
+	}
+	if from != k.b {
+		add(there)
+	}
+	if from != k.a {
+		add(back)
 	}
 	return t
 }
@@ -195,7 +190,7 @@ func (w *world) frameSubjects(link string, from time.Time) []*subject {
 	var subjects []*subject
 	for i := range seen {
 		at := w.start.Add(all[i].sent)
-		if at.Before(from) || sender != "" && all[i].from != w.frames.sender(k, sender) {
+		if at.Before(from) || sender != "" && all[i].from != k.sender(sender) {
 			continue
 		}
 		s := &subject{at: at, station: seen[i].From, value: reflect.ValueOf(seen[i]), id: -1 - i}
@@ -211,7 +206,7 @@ func (w *world) frameSubjects(link string, from time.Time) []*subject {
 // names are the ends of a frame's link, in its direction, as the script calls
 // them.
 func (w *world) names(k kept) (from, to string) {
-	if k.from == w.frames.sender(k.link, k.link.a) {
+	if k.from == k.link.sender(k.link.a) {
 		return k.link.a, k.link.b
 	}
 	return k.link.b, k.link.a

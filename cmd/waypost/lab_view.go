@@ -61,7 +61,7 @@ func (v *labView) step(at time.Duration, line int, statement string) {
 	defer v.mu.Unlock()
 	switch {
 	case v.run.verbose:
-		fmt.Fprintf(v.out, "%12v  %s\n", at, v.style.Title(fmt.Sprintf("%d: %s", line, statement)))
+		fmt.Fprintf(v.out, "%12v  %s\n", at.Round(time.Microsecond), v.style.Title(fmt.Sprintf("%d: %s", line, statement)))
 	case v.live:
 		v.dirty = true
 		fmt.Fprintf(os.Stderr, "\r\x1b[K%s  %v  %s", v.name, at.Round(time.Millisecond), clipped(statement))
@@ -83,7 +83,7 @@ func (v *labView) event(e trace.Event) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	fmt.Fprintf(v.out, "%12v    %s\n", e.Time.Sub(v.started), report.Line(e, v.style))
+	fmt.Fprintf(v.out, "%12v    %s\n", e.Time.Sub(v.started).Round(time.Microsecond), report.Line(e, v.style))
 }
 
 // end tells what became of a journey.

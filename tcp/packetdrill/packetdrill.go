@@ -13,8 +13,8 @@
 // settings into a tcp.Config. run.go goes through the events on the host of
 // host.go and flow.go: inject.go sends what arrives, expect.go compares what
 // is sent, calls.go with socket.go, stream.go, sockopt.go and poll.go play
-// the socket interface, info.go is what code may ask. notation.go writes
-// segments as scripts do.
+// the socket interface, info.go and sockstat.go are what a script may ask about
+// a connection. notation.go writes segments as scripts do.
 package packetdrill
 
 import (

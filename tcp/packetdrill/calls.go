@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// calls are the system calls of the subset.
+// prepare returns how to complete a call, or why it is none of the subset.
 func (r *run) prepare(c *Call) (attempt, error) {
 	if fd := arg(c, 0); c.Name != "socket" && fd.Kind == ExprNumber && r.sockets[fd.Num] == nil {
 		return func() (result, bool) { return fails("EBADF") }, nil

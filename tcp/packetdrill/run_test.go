@@ -13,7 +13,7 @@ import (
 // suite, read where it is.
 var (
 	scriptsDir  = flag.String("scripts", "", "run the scripts in `DIR` and write what became of them")
-	scriptsLike = flag.String("like", string(Linux), "the `SYSTEM` that the scripts of -scripts were written for: linux, freebsd or none")
+	scriptsLike = flag.String("like", string(Linux), "the `SYSTEM` that the scripts of -scripts were written for: linux, freebsd or nothing")
 )
 
 // exact is the tolerance of our own scripts: time is virtual, so what happens

@@ -26,7 +26,7 @@ func (r *run) reads(c *Call) (attempt, error) {
 		}
 		n, err := s.receive(r.now(), size)
 		switch {
-		case n > 0:
+		case n > 0 || size == 0:
 			return gives(n)
 		case errors.Is(err, io.EOF), err == nil && s.shutRead:
 			return gives(0)
@@ -44,7 +44,8 @@ func (r *run) reads(c *Call) (attempt, error) {
 
 // receive reads up to size bytes that are there, and looks at each.
 func (s *socket) receive(now tcp.Time, size int64) (int64, error) {
-	buf := make([]byte, size)
+	// One byte more than there are asks what comes behind them.
+	buf := make([]byte, min(size, int64(s.conn.Info().Unread)+1))
 	n := 0
 	for n < len(buf) {
 		m, err := s.conn.Read(now, buf[n:])

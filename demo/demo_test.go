@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"waypost/fault"
+	"waypost/lab"
 	"waypost/trace"
 )
 
@@ -209,4 +211,46 @@ func BenchmarkPageLoad(b *testing.B) {
 	for b.Loop() {
 		load(b, d, 1, Page)
 	}
+}
+
+// TestLab: the same demo stands in the lab, in virtual time, where the first
+// load takes as long as the distances say, and everything below the sockets
+// is in the record too.
+func TestLab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &trace.Ring{}
+		net := lab.New(lab.Options{Seed: 1, Recorder: r, Virtual: true})
+		defer net.Close()
+		wires, err := NewLab(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Start(t.Context(), wires, testToken, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		loads := load(t, d, 2, Page)
+		inOrder(t, &loads[0], []step{
+			{"url.parsed", nil},
+			{"dns.answer", nil},
+			{"tcp.state", func(e trace.Event) bool { return e.Fact.(trace.TCPState).To == "ESTABLISHED" }},
+			{"tcp.connect", func(e trace.Event) bool { return time.Duration(e.Fact.(trace.TCPConnect).RTT) > 12*time.Millisecond }},
+			{"page.load", func(e trace.Event) bool { return e.Fact.(trace.PageLoad).Failed == 0 }},
+		})
+		for i, bound := range [][2]time.Duration{{80 * time.Millisecond, time.Second}, {10 * time.Millisecond, 100 * time.Millisecond}} {
+			if took := loads[i].Find(trace.KindPageLoad)[0].Took; took < bound[0] || took > bound[1] {
+				t.Errorf("load %d took %v, want between %v and %v", i+1, took, bound[0], bound[1])
+			}
+		}
+		for i := range loads {
+			if loads[i].Missed > 0 {
+				t.Errorf("load %d: %d events had no room", i+1, loads[i].Missed)
+			}
+		}
+	})
 }

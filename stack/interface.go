@@ -58,7 +58,7 @@ type Interface struct {
 	// Under the host's lock.
 	prefixes   []netip.Prefix
 	broadcasts []netip.Addr // of the prefixes
-	linkLocal  netip.Addr // fe80::/64 (RFC 4291 §2.5.6); the zero Addr without IPv6
+	linkLocal  netip.Addr   // fe80::/64 (RFC 4291 §2.5.6); the zero Addr without IPv6
 	neighbours map[netip.Addr]*neighbour
 	groups     []*group
 }

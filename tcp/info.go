@@ -45,3 +45,7 @@ func (c *Conn) Info() Info {
 	}
 	return i
 }
+
+// Acked is Info's BytesAcked: that it has grown is the proof that what went
+// to the peer arrives.
+func (c *Conn) Acked() int64 { return c.bytesAcked }

@@ -22,7 +22,7 @@ var floors = [][]string{
 	2:  {"cdn", "link", "tcp", "http/field", "report"},
 	3:  {"dns", "tls/cert", "http/cache", "stack", "tcp/packetdrill"},
 	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "lab", "lab/journeys"},
-	5:  {"fetch", "dns/authority"},
+	5:  {"fetch", "dns/authority", "lab/transfer"},
 	6:  {"upstream", "origin"},
 	7:  {"browser", "edge", "demo/site"},
 	8:  {"node"},

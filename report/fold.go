@@ -51,7 +51,7 @@ func (f *fold) text() string {
 		}
 	}
 	if f.lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d of them lost", f.lost))
+		parts = append(parts, fmt.Sprintf("%d lost", f.lost))
 	}
 	if f.bytes > 0 {
 		parts = append(parts, quantity(Bytes, float64(f.bytes)))
@@ -66,9 +66,9 @@ var segmentKinds = [...]struct {
 }{
 	{SegmentOpen, "SYN"},
 	{SegmentData, "data"},
-	{SegmentAgain, "sent again"},
+	{SegmentAgain, "again"},
 	{SegmentAck, "ACK"},
-	{SegmentDup, "duplicate ACK"},
+	{SegmentDup, "dup ACK"},
 	{SegmentProbe, "probe"},
 	{SegmentClose, "FIN"},
 	{SegmentReset, "RST"},
@@ -173,9 +173,11 @@ func rungs(q *Sequence, segments []Segment, maxShown, maxNotes int) []rung {
 	var hidden fold
 	flush := func(next int) {
 		switch f := hidden; {
-		case f.segments == 1: // naming it takes no more room than leaving it out
-			out = append(out, rung{at: f.from, segment: &segments[next-1]})
-		case f.segments > 1:
+		case f.segments > 0 && f.segments <= 2: // naming them takes no more room than leaving them out
+			for i := next - f.segments; i < next; i++ {
+				out = append(out, rung{at: segments[i].Sent, segment: &segments[i]})
+			}
+		case f.segments > 2:
 			out = append(out, rung{at: f.from, fold: &f})
 		}
 		hidden = fold{}
@@ -218,8 +220,8 @@ const (
 )
 
 // shown chooses the segments of a ladder: all where they are few; otherwise
-// the ends, then what is out of the ordinary, then what stands next to it or
-// to a note, as far as maxShown reaches.
+// the ends, what stands next to a note, then what is out of the ordinary and
+// its neighbours, as far as maxShown reaches.
 func shown(segments []Segment, notes []Note, maxShown int) []bool {
 	show := make([]bool, len(segments))
 	n := len(segments)
@@ -230,49 +232,63 @@ func shown(segments []Segment, notes []Note, maxShown int) []bool {
 		return show
 	}
 	left := maxShown
-	take := func(i int) {
-		if i >= 0 && i < n && !show[i] && left > 0 {
-			show[i] = true
-			left--
+	take := func(at ...int) {
+		for _, i := range at {
+			if i >= 0 && i < n && !show[i] && left > 0 {
+				show[i] = true
+				left--
+			}
 		}
 	}
-	for i := range min(foldHead, maxShown/3) {
+	for i := range min(foldHead, maxShown/4) {
 		take(i)
 	}
-	for i := range min(foldTail, maxShown/3) {
+	for i := range min(foldTail, maxShown/4) {
 		take(n - 1 - i)
-	}
-	odd := oddOnes(segments)
-	for _, i := range odd {
-		take(i)
 	}
 	for _, note := range notes {
 		i, _ := slices.BinarySearchFunc(segments, note.At, func(s Segment, at time.Duration) int { return cmp.Compare(s.Sent, at) })
-		take(i - 1)
-		take(i)
+		take(i, i-1)
 	}
+	odd := oddOnes(segments, notes)
+	take(odd...)
 	for _, i := range odd {
-		take(i - 1)
-		take(i + 1)
+		take(i-1, i+1)
 	}
 	return show
 }
 
-// oddOnes are the segments that tell something: all but data and
-// acknowledgements that arrived, and of a row of duplicates the first three.
-func oddOnes(segments []Segment) []int {
+// oddRun is how many of a sort are shown before they are a matter of course.
+const oddRun = 3
+
+// oddOnes are the segments that tell something: not data and acknowledgements
+// that arrived. Of those lost, of those sent again and of duplicates the first
+// three of a row count; a note, after which the sender may act otherwise, and
+// for duplicates a new acknowledgement, begin a new row.
+func oddOnes(segments []Segment, notes []Note) []int {
 	var odd []int
-	dups := 0
-	for i := range segments {
-		switch s := &segments[i]; {
-		case s.Kind == SegmentDup:
-			if dups++; dups <= 3 {
-				odd = append(odd, i)
-			}
-		case s.Lost != "" || s.Kind != SegmentData && s.Kind != SegmentAck && s.Kind != SegmentOther:
+	lost, again, dups := 0, 0, 0
+	few := func(n *int, i int) {
+		if *n++; *n <= oddRun {
 			odd = append(odd, i)
+		}
+	}
+	for i := range segments {
+		s := &segments[i]
+		for len(notes) > 0 && notes[0].At <= s.Sent {
+			notes, lost, again, dups = notes[1:], 0, 0, 0
+		}
+		switch {
+		case s.Lost != "":
+			few(&lost, i)
+		case s.Kind == SegmentAgain:
+			few(&again, i)
+		case s.Kind == SegmentDup:
+			few(&dups, i)
 		case s.Kind == SegmentAck:
 			dups = 0
+		case s.Kind != SegmentData && s.Kind != SegmentOther:
+			odd = append(odd, i)
 		}
 	}
 	return odd

@@ -255,7 +255,7 @@ func TestFoldLosesNothing(t *testing.T) {
 			if drawn+folded != len(q.Segments) {
 				t.Errorf("%d bytes: %d drawn and %d folded, want %d together", size, drawn, folded, len(q.Segments))
 			}
-			if most := shown + len(q.Notes) + len(q.States); drawn > most {
+			if most := shown + 2*(shown+len(q.Notes)+len(q.States)); drawn > most {
 				t.Errorf("%d bytes: %d drawn, want at most %d", size, drawn, most)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 const (
 	chartWidth  = 1120.0
 	chartLeft   = 74.0  // room for the labels of values
-	chartRight  = 150.0 // room for the names of curves
+	chartRight  = 164.0 // room for the names of curves
 	chartHead   = 46.0  // the notes' numbers and the axis above
 	chartFoot   = 26.0
 	panelHead   = 28.0 // a panel's title
@@ -175,7 +175,7 @@ func (d *chartDrawing) names(names []curveName, top, bottom float64) {
 	for i, n := range names {
 		switch {
 		case n.class == "":
-			d.text("dim", "start", x+35, at[i]+4, strings.TrimSpace(column(n.text, 19)))
+			d.text("dim", "start", x+35, at[i]+4, strings.TrimSpace(column(n.text, 21)))
 			continue
 		case n.dots:
 			d.path("dots "+n.class, fmt.Sprintf("M%s %sh0m7 0h0m7 0h0", px(x+14), px(at[i])), "")

@@ -324,8 +324,8 @@ func (d *ladderDrawing) notes() (drawn string, bottom float64) {
 			line += noteLine
 		}
 		title := r.note.Short
-		if r.note.Lane >= 0 {
-			title = join(" · ", title, strings.TrimSpace(column(laneName(d.q, r.note.Lane), 18)))
+		if who := laneName(d.q, r.note.Lane); r.note.Lane >= 0 && len([]rune(title+who)) < 36 {
+			title = join(" · ", title, who)
 		}
 		write("said", strings.TrimSpace(column(title, 36)), wide+5)
 		for _, l := range wrap(r.note.Text, noteColumns) {

@@ -88,6 +88,7 @@ type trailDrawing struct {
 	data                                   strings.Builder
 	dataX, dataLow, dataHigh               float64
 	edge, acked                            pen
+	sacked                                 []Range // by the latest ACK
 	sent, acks, edges                      trailMark
 	again, lost, sack, dup                 trailMark
 	againPath, lostPath, sackPath, dupPath strings.Builder
@@ -209,11 +210,22 @@ func (t *trailDrawing) comes(s *Segment) {
 			fmt.Fprintf(&t.dupPath, "M%s %sh6", px(x-3), px(y))
 		}
 	}
-	for _, r := range s.SACK[:min(len(s.SACK), 4)] { // RFC 2018 §3: an option has room for four
+	sacked := s.SACK[:min(len(s.SACK), 4)] // RFC 2018 §3: an option has room for four
+	for _, r := range sacked {
+		from := r.Left
+		for _, old := range t.sacked { // what an earlier ACK said is drawn
+			if old.Left <= r.Left && old.Right > from {
+				from = old.Right
+			}
+		}
+		if from >= r.Right {
+			continue
+		}
 		if t.sack.n++; t.sack.n <= maxMarked {
-			fmt.Fprintf(&t.sackPath, "M%s %sV%s", px(x), px(t.v.at(float64(r.Left))), px(t.v.at(float64(min(r.Right, int64(t.v.limit))))))
+			fmt.Fprintf(&t.sackPath, "M%s %sV%s", px(x), px(t.v.at(float64(from))), px(t.v.at(float64(min(r.Right, int64(t.v.limit))))))
 		}
 	}
+	t.sacked = sacked
 }
 
 // key names the marks that are there, each with its shape, beside the plot.

@@ -44,7 +44,9 @@ const (
 	LimitWindow    Limit = "the receiver's window"
 	LimitRate      Limit = "the link's rate"
 	LimitHandshake Limit = "the handshake"
-	LimitRoundTrip Limit = "the round trip" // all is sent and on its way
+	LimitRoundTrip Limit = "the round trip"           // all is sent and on its way
+	LimitLoss      Limit = "what was lost"            // all is sent, and some of it again
+	LimitTimer     Limit = "the retransmission timer" // nothing happened until it expired
 )
 
 // busyEnough is the utilization from which the link itself is the limit. The
@@ -87,12 +89,14 @@ func (a *Account) account(q *report.Sequence, events []trace.Event, start time.T
 	a.limits(q, events, start)
 }
 
-// instant is a change of what the sender may send.
+// instant is something that happened to the sender, or where it stands since.
 type instant struct {
-	at                    time.Duration
-	sent, acked, peer     int64 // 0: no news
-	cwnd                  int
-	established, finished bool
+	at                time.Duration
+	sent, acked, peer int64
+	cwnd              int // 0: no news
+	established       bool
+	verdict           string // of its congestion control, or of sending again
+	mending           bool   // a loss was found and is not mended yet
 }
 
 // limits finds out what the sender waited for between each two things that
@@ -110,18 +114,30 @@ func (a *Account) limits(q *report.Sequence, events []trace.Event, start time.Ti
 		}
 	}
 	for _, e := range events {
-		if f, ok := e.Fact.(trace.TCPCongestion); ok && e.Station == "client" {
-			all = append(all, instant{at: e.Time.Sub(start), cwnd: f.Cwnd})
+		if e.Station != "client" || e.Decision == nil {
+			continue
+		}
+		switch f := e.Fact.(type) {
+		case trace.TCPCongestion:
+			all = append(all, instant{at: e.Time.Sub(start), cwnd: f.Cwnd, verdict: e.Decision.Verdict})
+		case trace.TCPRetransmit:
+			all = append(all, instant{at: e.Time.Sub(start), verdict: e.Decision.Verdict})
 		}
 	}
-	slices.SortStableFunc(all, func(x, y instant) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(all, func(x, y instant) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(y.verdict, x.verdict)) // why before what was sent
+	})
 	spent := map[Limit]time.Duration{}
 	var now instant
 	for _, next := range all {
 		if next.at > a.Took {
 			break
 		}
-		spent[now.limit(mss, a.Bytes)] += next.at - now.at
+		waited := now.limit(mss, a.Bytes)
+		if next.verdict == "timeout" {
+			waited = LimitTimer
+		}
+		spent[waited] += next.at - now.at
 		now.at = next.at
 		now.sent, now.acked = max(now.sent, next.sent), max(now.acked, next.acked)
 		if next.peer > 0 || next.established {
@@ -131,6 +147,12 @@ func (a *Account) limits(q *report.Sequence, events []trace.Event, start time.Ti
 			now.cwnd = next.cwnd
 		}
 		now.established = now.established || next.established
+		switch next.verdict {
+		case "fast-recovery", "fast-retransmit", "timeout":
+			now.mending = true
+		case "recovered", "mended":
+			now.mending = false
+		}
 	}
 	spent[now.limit(mss, a.Bytes)] += max(a.Took-now.at, 0)
 	a.Shares = map[Limit]float64{}
@@ -153,6 +175,8 @@ func (n *instant) limit(mss, bytes int64) Limit {
 	switch {
 	case !n.established:
 		return LimitHandshake
+	case n.sent > bytes && n.mending:
+		return LimitLoss
 	case n.sent > bytes:
 		return LimitRoundTrip
 	case n.peer < int64(n.cwnd) && flight+mss > n.peer:

@@ -173,7 +173,7 @@ func (x *Result) Tables() []report.Table {
 		row("cwnd at the end, segments", count([2]int{a.Ends[0].Cwnd, a.Ends[1].Cwnd})),
 	}}
 	var shares [][]string
-	for _, l := range []Limit{LimitHandshake, LimitCwnd, LimitWindow, LimitRoundTrip} {
+	for _, l := range []Limit{LimitHandshake, LimitCwnd, LimitWindow, LimitLoss, LimitTimer, LimitRoundTrip} {
 		if s := a.Shares[l]; s > 0 {
 			shares = append(shares, []string{string(l), fmt.Sprintf("%.1f %%", s*100)})
 		}

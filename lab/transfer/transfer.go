@@ -204,7 +204,7 @@ func (r *rehearsal) send(ctx context.Context, span *trace.Span) error {
 	info := r.infos[0]
 	span.Note(trace.TCPClose{
 		Local: connect.Local, Remote: connect.Remote, By: "us", Sent: r.received,
-		RTT: trace.Millis(info.RTT), Cwnd: info.Cwnd, Retransmits: int(info.Retransmits),
+		RTT: trace.Millis(info.RTT), Cwnd: info.Cwnd, Retransmits: info.Retransmits,
 	}, nil)
 	return failure
 }

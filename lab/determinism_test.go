@@ -157,6 +157,7 @@ func TestOneSeedOneCapture(t *testing.T) {
 		fmt.Printf("hash %s\n", capturedHour(t, *once))
 		return
 	}
+	inOrder(t)
 	want := capturedHour(t, 7)
 	for n := range 19 {
 		if got := capturedHour(t, 7); got != want {

@@ -16,7 +16,7 @@ func (p *loop) runVirtual() {
 	var garbage garbage
 	for {
 		waitForAll()
-		garbage.collect()
+		garbage.quiet()
 		p.admit()
 		if p.ended() {
 			return

@@ -50,7 +50,7 @@ func parseAnswer(a *args) action {
 		r.method = a.take().text
 	}
 	p := a.want("a path, such as /slow or /images/*")
-	if r.path = p.text; !a.failed && !strings.HasPrefix(r.path, "/") && r.path != "*" {
+	if r.path = p.text; !a.failed && !strings.HasPrefix(r.path, "/") && !strings.HasPrefix(r.path, "*") {
 		a.failAt(p, "%q is no path: it begins with a slash", p.text)
 	}
 	for a.more() && !a.failed {

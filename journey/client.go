@@ -100,6 +100,7 @@ func (a *args) version(v *string) bool {
 type loadAction struct {
 	host, url, version, name string
 	options                  browser.Options
+	fresh                    bool
 	within                   time.Duration
 }
 
@@ -116,6 +117,8 @@ func parseLoad(a *args) action {
 			l.options.Mode = cache.HardReload
 		case a.keyword("document-only"):
 			l.options.DocumentOnly = true
+		case a.keyword("fresh"):
+			l.fresh = true
 		case a.keyword("keep-alive"):
 			l.options.KeepConnections = true
 		case a.version(&l.version):
@@ -131,6 +134,9 @@ func parseLoad(a *args) action {
 }
 
 func (l *loadAction) do(t *task) error {
+	if l.fresh {
+		t.forget(t.hosts[l.host])
+	}
 	b := t.browser(t.hosts[l.host], l.version)
 	return t.result("load", l.name, func(ctx context.Context, r *result) {
 		ctx, cancel := context.WithTimeout(ctx, l.within)
@@ -154,13 +160,16 @@ type forgetAction struct{ host string }
 func parseForget(a *args) action { return &forgetAction{a.of("host")} }
 
 func (f *forgetAction) do(t *task) error {
-	h := t.hosts[f.host]
-	t.mu.Lock()
+	t.forget(t.hosts[f.host])
+	return nil
+}
+
+func (w *world) forget(h *host) {
+	w.mu.Lock()
 	c := h.client
 	h.client = nil
-	t.mu.Unlock()
+	w.mu.Unlock()
 	c.close()
-	return nil
 }
 
 // close ends the client's connections.

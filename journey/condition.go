@@ -234,4 +234,5 @@ type moment struct {
 	clock time.Time // the journey's start
 	scene time.Time // the scene's
 	last  time.Time // the subject that the expectation before this one found
+	mark  int       // how many events had been noted when the scene began
 }

@@ -38,7 +38,7 @@ func (w *world) explain(e *expectation, s sight) string {
 	switch {
 	case s.noEnd:
 		fmt.Fprintf(&b, "until: no %s like that\n", e.until.name())
-		ends, _ := w.subjects(e.until, s.moment.scene)
+		ends, _ := w.subjects(e.until, s.moment)
 		w.showNearest(&b, e.until, ends, s.moment, nil)
 		return w.withCapture(&b, e)
 	case e.quest == "never":
@@ -92,7 +92,7 @@ func (w *world) showSome(b *strings.Builder, c *clause, subjects []*subject, m m
 // kindsSeen lists what there is in the scene.
 func (w *world) kindsSeen(m moment) string {
 	count := map[string]int{}
-	for _, e := range w.record.since(m.scene) {
+	for _, e := range w.record.since(m.mark) {
 		count[string(e.Fact.Kind())]++
 	}
 	if len(count) == 0 {

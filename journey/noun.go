@@ -94,6 +94,7 @@ type Response struct {
 	Interim   []int         `json:"interim" doc:"interim responses that came first; fetch only"`
 	Remote    string        `json:"remote" doc:"the peer's address and port; fetch only"`
 	Reused    bool          `json:"reused" doc:"the connection had been used before; fetch only"`
+	Took      time.Duration `json:"took" doc:"from the action's start to its end"`
 	FirstByte time.Duration `json:"first_byte" doc:"from the request to the response head; fetch only"`
 	Title     string        `json:"title" doc:"the document's title; load only"`
 	Resources int           `json:"resources" doc:"subresources wanted; load only"`

@@ -22,6 +22,7 @@ type Journey struct {
 	steps []*step
 	files *txtar.Archive
 	limit time.Duration
+	seed  uint64 // 0: the run's
 }
 
 // step is one statement that is to be done.

@@ -60,16 +60,21 @@ func (r *record) Events(id trace.ID) (events []trace.Event, missed int) {
 	return events, r.missed
 }
 
-// since returns the events from a moment on, in the order of time; those of
-// one moment in the order in which they were noted.
-func (r *record) since(t time.Time) []numbered {
+// length is how many events there are.
+func (r *record) length() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var events []numbered
-	for i, e := range r.events {
-		if !e.Time.Before(t) {
-			events = append(events, numbered{e, i})
-		}
+	return len(r.events)
+}
+
+// since returns the events from the n-th on, in the order of time; those of
+// one moment in the order in which they were noted.
+func (r *record) since(n int) []numbered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := make([]numbered, 0, len(r.events)-n)
+	for i := n; i < len(r.events); i++ {
+		events = append(events, numbered{r.events[i], i})
 	}
 	slices.SortStableFunc(events, func(a, b numbered) int { return a.Time.Compare(b.Time) })
 	return events
@@ -77,7 +82,7 @@ func (r *record) since(t time.Time) []numbered {
 
 // all returns what was kept, in the order of time, and how much was not.
 func (r *record) all() (events []trace.Event, missed int) {
-	for _, e := range r.since(time.Time{}) {
+	for _, e := range r.since(0) {
 		events = append(events, e.Event)
 	}
 	return events, r.missed

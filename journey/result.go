@@ -11,6 +11,7 @@ type result struct {
 	name     string
 	verb     string
 	started  time.Time
+	mark     int // how many events had been noted then
 	ended    time.Time
 	trace    trace.ID
 	response *Response

@@ -52,29 +52,29 @@ type sight struct {
 func (w *world) look(e *expectation) (sight, error) {
 	w.mu.Lock()
 	scene, of := w.scene, e.wanted.of
-	from := scene.start
+	from, mark := scene.start, scene.mark
 	if of != "" {
 		r := w.results[of]
 		if r == nil {
 			w.mu.Unlock()
 			return sight{}, fmt.Errorf("%s has not ended yet: wait for it", of)
 		}
-		from = r.started
+		from, mark = r.started, r.mark
 	}
 	th := w.threads[of]
 	if th == nil {
 		th = &thread{time: from, used: map[int]bool{}}
 		w.threads[of] = th
 	}
-	s := sight{thread: th, moment: moment{clock: w.start, scene: from, last: w.passed}}
+	s := sight{thread: th, moment: moment{clock: w.start, scene: from, last: w.passed, mark: mark}}
 	w.mu.Unlock()
 	var err error
-	if s.subjects, err = w.subjects(&e.wanted, from); err != nil {
+	if s.subjects, err = w.subjects(&e.wanted, s.moment); err != nil {
 		return s, err
 	}
 	var ends []*subject
 	if e.until != nil {
-		if ends, err = w.subjects(e.until, from); err != nil {
+		if ends, err = w.subjects(e.until, s.moment); err != nil {
 			return s, err
 		}
 	}
@@ -94,10 +94,10 @@ func (w *world) pass(e *expectation, s sight) {
 }
 
 // subjects are what a clause can be about, in the order of time.
-func (w *world) subjects(c *clause, from time.Time) ([]*subject, error) {
+func (w *world) subjects(c *clause, m moment) ([]*subject, error) {
 	switch c.noun.name {
 	case "frame":
-		return w.frameSubjects(c.target, from), nil
+		return w.frameSubjects(c.target, m.scene), nil
 	case "response", "answer", "echo", "purged":
 		return w.resultSubjects(c)
 	case "connection":
@@ -114,7 +114,7 @@ func (w *world) subjects(c *clause, from time.Time) ([]*subject, error) {
 		w.mu.Unlock()
 	}
 	var all []*subject
-	for _, e := range w.record.since(from) {
+	for _, e := range w.record.since(m.mark) {
 		if string(e.Fact.Kind()) == c.noun.name && (c.of == "" || e.Trace == of) {
 			all = append(all, &subject{
 				at: e.Time, took: e.Took, station: e.Station, trace: e.Trace,

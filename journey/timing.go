@@ -76,6 +76,17 @@ func parseLimit(a *args) action {
 
 func (limitAction) do(*task) error { return nil }
 
+// seedAction is seed N: the journey's numbers depend on chance, and it says on
+// which.
+type seedAction struct{}
+
+func parseSeed(a *args) action {
+	a.journey.seed = uint64(a.number("a number", 1, 1<<30))
+	return seedAction{}
+}
+
+func (seedAction) do(*task) error { return nil }
+
 // needAction is need WHAT: without it the journey is skipped.
 type needAction struct{}
 

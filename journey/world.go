@@ -52,6 +52,7 @@ type world struct {
 type scene struct {
 	title string
 	start time.Time
+	mark  int // events noted before it, even at its very instant, are not its own
 }
 
 // road is a link with its ends in the order in which the script names them.
@@ -73,6 +74,9 @@ type task struct {
 const actionPatience = 2 * time.Minute
 
 func newWorld(ctx context.Context, j *Journey, o Options) (*world, error) {
+	if j.seed != 0 {
+		o.Seed = j.seed
+	}
 	w := &world{
 		journey: j, options: o, ctx: ctx, start: time.Now(),
 		hosts: map[string]*host{}, regions: map[string]*lab.Region{}, links: map[string]*road{},
@@ -161,7 +165,7 @@ func (w *world) socket(name string) *socket {
 func (w *world) begin(title string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.scene = scene{title, time.Now()}
+	w.scene = scene{title, time.Now(), w.record.length()}
 	w.threads = map[string]*thread{}
 	w.passed = time.Time{}
 }
@@ -170,13 +174,16 @@ func (w *world) begin(title string) {
 // foreground it begins a scene. It fails with the action, unless that was to
 // be tried.
 func (t *task) result(verb, name string, do func(ctx context.Context, r *result)) error {
-	if !t.step.background && !t.step.timed && !t.step.delayed {
+	if !t.step.background && !t.step.timed && !t.step.delayed && t.round == 1 {
 		t.settle()
 		t.begin("")
 	}
-	r := &result{name: name, verb: verb, started: time.Now()}
+	r := &result{name: name, verb: verb, started: time.Now(), mark: t.record.length()}
 	do(t.ctx, r)
 	r.ended = time.Now()
+	if r.response != nil {
+		r.response.Took = r.ended.Sub(r.started)
+	}
 	t.mu.Lock()
 	t.last = r
 	if name != "" {

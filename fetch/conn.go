@@ -19,10 +19,11 @@ import (
 // conn is a connection in the pool.
 type conn struct {
 	client wire.Client
-	raw    net.Conn // under client: the TLS connection, or the plain one
+	raw    net.Conn       // under client: the TLS connection, or the plain one; nil over QUIC
+	quic   *wire.H3Client // client, where it is HTTP/3
 	tls    *tls.ConnectionState
 	to     target
-	h2     bool
+	proto  string // as wire names it
 	remote netip.AddrPort
 	local  netip.AddrPort
 	span   *trace.Span // of the request that opened it: notes its end
@@ -36,6 +37,9 @@ type conn struct {
 	rested   time.Time   // when it last became idle
 	timer    *time.Timer // closes it when it has been idle for long
 }
+
+// shared reports whether many requests go on the connection at once.
+func (c *conn) shared() bool { return c.proto != wire.HTTP11 }
 
 // begin gives the connection one more request.
 func (c *conn) begin() {
@@ -53,7 +57,7 @@ func (c *conn) end(ctx context.Context, err error) {
 	if errors.Is(err, errLeft) || ctx.Err() != nil {
 		c.ours.Store(true)
 	}
-	if c.span.On() {
+	if c.span.On() && c.raw != nil {
 		if info, ok := link.InfoOf(c.raw); ok {
 			c.last.Store(&info)
 		}
@@ -66,6 +70,11 @@ func (c *conn) close() {
 		by := "us"
 		if !c.ours.Load() && !c.client.Alive() {
 			by = "peer"
+		}
+		if c.quic != nil {
+			_ = c.client.Close()
+			c.closedQUIC(by)
+			return
 		}
 		info, ok := link.InfoOf(c.raw)
 		if last := c.last.Load(); !ok && last != nil {

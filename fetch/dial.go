@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 
@@ -14,6 +15,9 @@ import (
 
 // dial opens a connection to the target: names, race, handshake, codec.
 func (c *Client) dial(ctx context.Context, to target) (*conn, error) {
+	if to.h3 {
+		return c.dialQUIC(ctx, to)
+	}
 	addrs, err := c.resolve(ctx, to)
 	if err != nil {
 		return nil, err
@@ -23,7 +27,7 @@ func (c *Client) dial(ctx context.Context, to target) (*conn, error) {
 		return nil, err
 	}
 	d := &conn{
-		raw: raw, to: to, span: trace.From(ctx),
+		raw: raw, to: to, proto: wire.HTTP11, span: trace.From(ctx),
 		remote: link.AddrPort(raw.RemoteAddr()), local: link.AddrPort(raw.LocalAddr()),
 	}
 	proto := "http/1.1"
@@ -35,10 +39,9 @@ func (c *Client) dial(ctx context.Context, to target) (*conn, error) {
 		}
 		state := secured.ConnectionState()
 		d.raw, d.tls = secured, &state
-		d.h2 = state.NegotiatedProtocol == "h2"
-	}
-	if d.h2 {
-		proto = "h2"
+		if state.NegotiatedProtocol == "h2" {
+			proto, d.proto = "h2", wire.HTTP2
+		}
 	}
 	limits := c.Limits
 	limits.BodyIdleTimeout = -1 // ours has a name: see TimerBodyIdle
@@ -79,9 +82,31 @@ func (c *Client) resolve(ctx context.Context, to target) ([]netip.Addr, error) {
 func (c *Client) connect(ctx context.Context, to target, addrs []netip.Addr) (net.Conn, error) {
 	connecting, cancel := phase(ctx, TimerConnect, c.Timeouts.withDefaults().Connect)
 	defer cancel()
-	r := &race{network: c.Network, host: to.toHost, span: trace.From(ctx), spawn: c.pool().dials.Go}
+	r := c.race(ctx, to, addrs, "tcp")
+	r.dial = func(ctx context.Context, addr netip.AddrPort) (io.Closer, error) {
+		return closer(c.Network.Dial(ctx, addr))
+	}
+	won, err := r.run(connecting)
+	if err != nil {
+		return nil, err
+	}
+	return won.conn.(net.Conn), nil
+}
+
+// race prepares the race of a connection's addresses.
+func (c *Client) race(ctx context.Context, to target, addrs []netip.Addr, over string) *race {
+	r := &race{host: to.toHost, over: over, span: trace.From(ctx), spawn: c.pool().dials.Go}
 	for _, a := range interleave(addrs) {
 		r.addrs = append(r.addrs, netip.AddrPortFrom(a, to.toPort))
 	}
-	return r.run(connecting)
+	return r
+}
+
+// closer makes the results of a dial those of a race: without an error there
+// is a connection, with one there is none.
+func closer[C io.Closer](c C, err error) (io.Closer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }

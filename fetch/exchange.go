@@ -14,7 +14,9 @@ import (
 // exchange is one request on its way.
 type exchange struct {
 	client  *Client
-	to      target
+	to      target // where it goes now
+	plain   target // and without an alternative
+	altUsed string // the alternative that it goes to, for Alt-Used
 	request wire.Request
 	urgency int
 	body    *upload // nil when the request has no body
@@ -28,6 +30,7 @@ type exchange struct {
 	granted grant
 	waiting *waiter
 	asked   time.Time
+	on      *conn // the connection of the last attempt; nil where there was none
 }
 
 // ask takes a place. fresh asks for a connection that has not waited idle.
@@ -43,6 +46,10 @@ func (x *exchange) run() (*Response, error) {
 		x.request.Body = x.body
 	}
 	resp, err := x.attempt()
+	if err != nil && x.ctx.Err() == nil && x.fallBack() {
+		x.ask(false)
+		resp, err = x.attempt()
+	}
 	if err != nil && x.ctx.Err() == nil && x.mayRetry(err) {
 		x.ask(true)
 		resp, err = x.attempt()
@@ -84,22 +91,19 @@ func Idempotent(method string) bool {
 // attempt gets one connection and does the exchange on it.
 func (x *exchange) attempt() (*Response, error) {
 	c, err := x.acquire()
+	x.on = c
 	if err != nil {
 		return nil, err
 	}
 	x.trip.Attempts++
-	x.trip.Remote, x.trip.Local, x.trip.TLS = c.remote, c.local, c.tls
-	x.trip.Proto = wire.HTTP11
-	if c.h2 {
-		x.trip.Proto = wire.HTTP2
-	}
+	x.trip.Remote, x.trip.Local, x.trip.TLS, x.trip.Proto = c.remote, c.local, c.tls, c.proto
 	timeouts := x.client.Timeouts.withDefaults()
 	timer := x.arm(TimerFirstByte, timeouts.FirstByte)
 	if x.body != nil {
 		x.body.timer = timer
 	}
 	x.trip.Sent = time.Now()
-	got, err := c.client.Do(x.ctx, &x.request)
+	got, err := c.client.Do(x.ctx, x.outgoing())
 	if x.body != nil {
 		x.body.answered.Store(true) // it may go on beside the response
 	}
@@ -110,6 +114,10 @@ func (x *exchange) attempt() (*Response, error) {
 		return nil, x.explain(err)
 	}
 	x.trip.FirstByte = time.Since(x.trip.Sent)
+	if c.quic != nil && x.trip.TLS == nil {
+		x.trip.TLS = c.settledTLS()
+	}
+	x.noteAlternatives(got)
 	r := &Response{Response: got, Trip: x.trip}
 	b := &body{x: x, conn: c, from: got.Body, timer: x.arm(TimerBodyIdle, timeouts.BodyIdle)}
 	b.timer.stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -60,18 +61,19 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 // attempt is one connection tried.
 type attempt struct {
 	addr           netip.AddrPort
-	conn           net.Conn
+	conn           io.Closer // a net.Conn, or over QUIC a *quicDial
 	err            error
 	began, settled time.Time
 }
 
 // race is the connection attempts of one request to one host.
 type race struct {
-	network link.Network
-	host    string // that led here, for the record
-	addrs   []netip.AddrPort
-	span    *trace.Span
-	spawn   func(func()) // runs a function in a goroutine of the client's
+	dial  func(context.Context, netip.AddrPort) (io.Closer, error)
+	host  string // that led here, for the record
+	over  string // tcp or quic
+	addrs []netip.AddrPort
+	span  *trace.Span
+	spawn func(func()) // runs a function in a goroutine of the client's
 
 	results chan attempt
 	next    int // the index in addrs of the next attempt
@@ -82,7 +84,7 @@ type race struct {
 // run tries the addresses in order, each as soon as the one before it failed
 // or has taken longer than AttemptDelay; the first to be connected wins, and
 // the others are given up (RFC 8305 §5). Every attempt is noted.
-func (r *race) run(ctx context.Context) (net.Conn, error) {
+func (r *race) run(ctx context.Context) (attempt, error) {
 	r.results = make(chan attempt, len(r.addrs))
 	dialing, cancel := context.WithCancel(ctx)
 	defer cancel() // gives up the losers
@@ -95,12 +97,12 @@ func (r *race) run(ctx context.Context) (net.Conn, error) {
 			if a.err != nil && ctx.Err() != nil {
 				r.results <- a // it failed because all is over
 				r.abandon(context.Cause(ctx))
-				return nil, r.err()
+				return attempt{}, r.err()
 			}
 			r.pending = slices.DeleteFunc(r.pending, func(p attempt) bool { return p.addr == a.addr })
 			if a.err == nil {
 				r.won(a)
-				return a.conn, nil
+				return a, nil
 			}
 			r.lost(a)
 			r.failed = append(r.failed, a)
@@ -108,7 +110,7 @@ func (r *race) run(ctx context.Context) (net.Conn, error) {
 				r.start(dialing)
 				timer.Reset(AttemptDelay)
 			} else if len(r.pending) == 0 {
-				return nil, r.err()
+				return attempt{}, r.err()
 			}
 		case <-timer.C:
 			if r.next < len(r.addrs) {
@@ -117,7 +119,7 @@ func (r *race) run(ctx context.Context) (net.Conn, error) {
 			}
 		case <-ctx.Done():
 			r.abandon(context.Cause(ctx))
-			return nil, r.err()
+			return attempt{}, r.err()
 		}
 	}
 }
@@ -128,7 +130,7 @@ func (r *race) start(ctx context.Context) {
 	r.next++
 	r.pending = append(r.pending, a)
 	r.spawn(func() {
-		a.conn, a.err = r.network.Dial(ctx, a.addr)
+		a.conn, a.err = r.dial(ctx, a.addr)
 		a.settled = time.Now()
 		r.results <- a
 	})
@@ -136,8 +138,8 @@ func (r *race) start(ctx context.Context) {
 
 // won notes the winner and gives up the attempts still open.
 func (r *race) won(a attempt) {
-	if r.span.On() {
-		r.span.Took(a.began, a.settled, connected(r.host, a), r.decision(a))
+	if c, ok := a.conn.(net.Conn); ok && r.span.On() { // what is over QUIC is noted when its handshake is complete
+		r.span.Took(a.began, a.settled, connected(r.host, c), r.decision(a))
 	}
 	r.giveUp(fault.New(fault.ConnectionTerminated, "given up", fmt.Errorf("%s was connected first", a.addr)))
 }
@@ -172,10 +174,12 @@ func (r *race) lost(a attempt) {
 	if !r.span.On() {
 		return
 	}
-	r.span.Took(a.began, a.settled, trace.TCPConnect{
-		Remote: a.addr.String(), Host: r.host,
-		Fault: string(kindOf(a.err, fault.ConnectionTerminated)), Error: plain(a.err).Error(),
-	}, nil)
+	kind, text := string(kindOf(a.err, fault.ConnectionTerminated)), plain(a.err).Error()
+	if r.over == "quic" {
+		r.span.Took(a.began, a.settled, trace.QUICConnect{Remote: a.addr.String(), Host: r.host, Fault: kind, Error: text}, nil)
+		return
+	}
+	r.span.Took(a.began, a.settled, trace.TCPConnect{Remote: a.addr.String(), Host: r.host, Fault: kind, Error: text}, nil)
 }
 
 // decision says why the winner is the one.
@@ -203,11 +207,11 @@ func (r *race) decision(a attempt) *trace.Decision {
 }
 
 // connected is the record of a connection that stands.
-func connected(host string, a attempt) trace.TCPConnect {
+func connected(host string, c net.Conn) trace.TCPConnect {
 	f := trace.TCPConnect{
-		Local: link.AddrPort(a.conn.LocalAddr()).String(), Remote: link.AddrPort(a.conn.RemoteAddr()).String(), Host: host,
+		Local: link.AddrPort(c.LocalAddr()).String(), Remote: link.AddrPort(c.RemoteAddr()).String(), Host: host,
 	}
-	if i, ok := link.InfoOf(a.conn); ok {
+	if i, ok := link.InfoOf(c); ok {
 		f.State, f.RTT, f.MSS, f.Cwnd = i.State, trace.Millis(i.RTT), i.MSS, i.Cwnd
 		f.Retransmits, f.Options = i.Retransmits, i.Options
 	}

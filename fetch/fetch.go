@@ -5,13 +5,13 @@
 //
 // Browser and edge fetch with the same code. What they learn is in the
 // [Response] or, when none came, in the [Error]; each step is noted on the
-// span that the context carries: tcp.connect, tls.handshake, tcp.close (and
-// dns.* through [Names]). The request and the response themselves are noted
+// span that the context carries: tcp.connect, quic.connect, tls.handshake,
+// tcp.close, quic.close (and dns.* through [Names]). The request and the response themselves are noted
 // by the caller, who knows what they were for.
 //
 // A request goes through the files in this order: fetch.go, target.go,
-// exchange.go, pool.go and queue.go, dial.go, eyeballs.go, handshake.go,
-// conn.go, response.go, release.go. Proxies (RFC 9110 §3.7) are out of scope.
+// altsvc.go, exchange.go, pool.go and queue.go, dial.go, eyeballs.go,
+// handshake.go or quic.go, conn.go, response.go, release.go. Proxies (RFC 9110 §3.7) are out of scope.
 package fetch
 
 import (
@@ -22,6 +22,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/quic-go/quic-go"
 
 	"waypost/http/wire"
 	"waypost/link"
@@ -52,6 +54,12 @@ type Client struct {
 	Sessions tls.ClientSessionCache
 	// HTTP2 offers h2 by ALPN (RFC 9113 §3.2) before http/1.1.
 	HTTP2 bool
+	// HTTP3 says when HTTP/3 is spoken, for https.
+	HTTP3 HTTP3
+	// EarlyData lets HTTP/3 requests with a safe method and without body
+	// leave before the TLS handshake is complete, where Sessions has a
+	// session that allows it (0-RTT, RFC 8470): they may be replayed.
+	EarlyData bool
 
 	// PerHost bounds the HTTP/1.1 connections to one host; requests beyond
 	// it wait their turn. 0 means DefaultPerHost.
@@ -64,9 +72,20 @@ type Client struct {
 	Timeouts Timeouts
 	Limits   wire.Limits // of each connection's codec
 
-	once  sync.Once
-	conns *pool
+	once         sync.Once
+	conns        *pool
+	alternatives alternatives
+	tokens       quic.TokenStore
 }
+
+// HTTP3 says when a client speaks HTTP/3.
+type HTTP3 int
+
+const (
+	HTTP3Off    HTTP3 = iota
+	HTTP3Prefer       // where a response has named an alternative (Alt-Svc, RFC 7838); TCP else, and when QUIC fails
+	HTTP3Only         // always, and never TCP; for connections that change their protocol there is none
+)
 
 // pool returns the client's pool, made at the first call.
 func (c *Client) pool() *pool {
@@ -79,6 +98,7 @@ func (c *Client) pool() *pool {
 			perHost: perHost, idle: c.Timeouts.withDefaults().Idle,
 			hosts: map[target]*host{}, conns: map[*conn]bool{}, running: map[*exchange]bool{},
 		}
+		c.tokens = quic.NewLRUTokenStore(maxTokenHosts, tokensPerHost)
 	})
 	return c.conns
 }
@@ -113,6 +133,8 @@ func (c *Client) Start(ctx context.Context, u *url.URL, r *wire.Request, urgency
 	if x.to, p.err = c.target(u, r.Upgrade != ""); p.err != nil {
 		return p
 	}
+	x.plain = x.to
+	c.chooseHTTP3(x)
 	fill(&x.request, u)
 	if p.err = c.pool().enter(x); p.err == nil {
 		x.ask(false)
@@ -173,7 +195,7 @@ var errClosed = errors.New("the client is closed")
 type Trip struct {
 	Remote netip.AddrPort // zero: no connection was had
 	Local  netip.AddrPort
-	Proto  string        // "HTTP/1.1" or "HTTP/2"; "" without a connection
+	Proto  string        // "HTTP/1.1", "HTTP/2" or "HTTP/3"; "" without a connection
 	Reused bool          // the connection had carried a request before
 	Queued time.Duration // spent waiting for a free connection
 	Sent   time.Time     // when the request was handed to the connection; zero: it never was

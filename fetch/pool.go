@@ -16,7 +16,7 @@ const (
 	// what a page needs and keeps a dead origin from collecting an edge's
 	// whole load.
 	maxQueue = 4096
-	// maxStreams bounds the requests on one HTTP/2 connection. RFC 9113
+	// maxStreams bounds the requests on one HTTP/2 or 3 connection. RFC 9113
 	// §6.5.2 has servers allow at least as many, so that those beyond it
 	// wait here, where it shows, and not in the codec.
 	maxStreams = 100
@@ -40,7 +40,7 @@ type pool struct {
 // host is what the pool knows of one target.
 type host struct {
 	h1      bool    // HTTP/1.1 is all it speaks, or all we want
-	h2      *conn   // its one HTTP/2 connection
+	shared  *conn   // its one connection of HTTP/2 or 3
 	idle    []*conn // HTTP/1.1 connections without a request, the latest used last
 	busy    int     // how many HTTP/1.1 connections carry one
 	dialing int     // connections being opened
@@ -112,12 +112,12 @@ func (p *pool) grant(h *host) (grant, bool) {
 
 // take returns a connection of h that can carry a request now.
 func (p *pool) take(h *host) *conn {
-	if h.h2 != nil && !h.h2.client.Alive() {
+	if h.shared != nil && !h.shared.client.Alive() {
 		p.retire(h)
 	}
-	if h.h2 != nil && h.h2.carrying < maxStreams && h.h2.client.Free() {
-		h.h2.begin()
-		return h.h2
+	if h.shared != nil && h.shared.carrying < maxStreams && h.shared.client.Free() {
+		h.shared.begin()
+		return h.shared
 	}
 	for n := len(h.idle); n > 0; n = len(h.idle) {
 		c := h.idle[n-1]
@@ -133,21 +133,20 @@ func (p *pool) take(h *host) *conn {
 	return nil
 }
 
-// retire takes the HTTP/2 connection of h out of use: at once when it carries
+// retire takes the shared connection of h out of use: at once when it carries
 // nothing, else when its last stream ends.
 func (p *pool) retire(h *host) {
-	c := h.h2
-	h.h2 = nil
+	c := h.shared
+	h.shared = nil
 	if c.carrying == 0 {
 		p.dead = append(p.dead, c)
 	}
 }
 
 // mayDial reports whether another connection may be opened: one at a time
-// while it can turn out to be HTTP/2, none beside an HTTP/2 connection that
-// is merely full, and up to perHost of HTTP/1.1.
+// while it can turn out to be HTTP/2 or 3, none beside one that is merely full, and up to perHost of HTTP/1.1.
 func (p *pool) mayDial(h *host) bool {
-	if h.h2 != nil {
+	if h.shared != nil {
 		return false
 	}
 	if !h.h1 {
@@ -180,8 +179,8 @@ func (p *pool) dialed(c *conn) bool {
 	h.dialing--
 	p.conns[c] = true
 	c.begin()
-	if c.h2 {
-		h.h2 = c
+	if c.shared() {
+		h.shared = c
 	} else {
 		h.h1 = true
 		h.busy++

@@ -47,7 +47,7 @@ func (p *pool) expel(to target, w *waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[to]
-	if h == nil || !h.h1 && h.h2 == nil {
+	if h == nil || !h.h1 && h.shared == nil {
 		return false
 	}
 	i := slices.Index(h.queue, w)

@@ -18,11 +18,11 @@ func (p *pool) release(c *conn) {
 	}
 	h := p.hosts[c.to]
 	switch {
-	case c.h2:
-		if h != nil && h.h2 == c && !c.client.Alive() {
-			h.h2 = nil
+	case c.shared():
+		if h != nil && h.shared == c && !c.client.Alive() {
+			h.shared = nil
 		}
-		if retired := h == nil || h.h2 != c; c.carrying == 0 && retired {
+		if retired := h == nil || h.shared != c; c.carrying == 0 && retired {
 			p.dead = append(p.dead, c)
 		} else if c.carrying == 0 {
 			p.rest(c)
@@ -68,8 +68,8 @@ func (p *pool) expire(c *conn) {
 
 // drop takes an unused connection out of its host.
 func (p *pool) drop(h *host, c *conn) {
-	if h.h2 == c {
-		h.h2 = nil
+	if h.shared == c {
+		h.shared = nil
 		p.dead = append(p.dead, c)
 	} else if i := slices.Index(h.idle, c); i >= 0 {
 		h.idle = slices.Delete(h.idle, i, i+1)
@@ -79,7 +79,7 @@ func (p *pool) drop(h *host, c *conn) {
 
 // tidy forgets a host of which nothing is left.
 func (p *pool) tidy(to target, h *host) {
-	if h.h2 == nil && len(h.idle)+h.busy+h.dialing+len(h.queue) == 0 {
+	if h.shared == nil && len(h.idle)+h.busy+h.dialing+len(h.queue) == 0 {
 		delete(p.hosts, to)
 	}
 }
@@ -90,8 +90,8 @@ func (p *pool) closeIdle() {
 	defer p.unlock()
 	for to, h := range p.hosts {
 		p.dead, h.idle = append(p.dead, h.idle...), nil
-		if h.h2 != nil && h.h2.carrying == 0 {
-			p.drop(h, h.h2)
+		if h.shared != nil && h.shared.carrying == 0 {
+			p.drop(h, h.shared)
 		}
 		p.tidy(to, h)
 	}

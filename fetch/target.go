@@ -21,6 +21,10 @@ type target struct {
 	toHost string // where the connection goes: host and port after ConnectTo
 	toPort uint16
 	h1     bool // HTTP/1.1 only: an upgrade is wanted (RFC 9110 §7.8)
+	h3     bool // HTTP/3
+	// alternative tells that Alt-Svc led here: what fails is tried at the
+	// origin itself (RFC 7838 §2.4).
+	alternative bool
 }
 
 // hostPort is the URL's host and port, for people.

@@ -15,6 +15,7 @@ type Timeouts struct {
 	DNS       time.Duration // the name's addresses
 	Connect   time.Duration // all attempts of one connection
 	TLS       time.Duration // the handshake
+	QUIC      time.Duration // an HTTP/3 connection to an alternative, which TCP takes over when it fails
 	FirstByte time.Duration // from the request sent to the response head
 	BodyIdle  time.Duration // between two pieces of the body
 	Idle      time.Duration // of a connection that carries nothing, until it is closed
@@ -33,6 +34,9 @@ const (
 	DefaultConnectTimeout = 10 * time.Second
 	// DefaultTLSTimeout is generous for two round trips and a slow signature.
 	DefaultTLSTimeout = 10 * time.Second
+	// DefaultQUICTimeout lets a round trip of half a second lose a packet.
+	// Where UDP does not pass, it is what finding that out costs.
+	DefaultQUICTimeout = 1500 * time.Millisecond
 	// DefaultFirstByteTimeout is what browsers' users wait for, at most.
 	DefaultFirstByteTimeout = 60 * time.Second
 	// DefaultBodyIdleTimeout takes a stalled transfer for dead.
@@ -53,6 +57,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	set(&t.DNS, DefaultDNSTimeout)
 	set(&t.Connect, DefaultConnectTimeout)
 	set(&t.TLS, DefaultTLSTimeout)
+	set(&t.QUIC, DefaultQUICTimeout)
 	set(&t.FirstByte, DefaultFirstByteTimeout)
 	set(&t.BodyIdle, DefaultBodyIdleTimeout)
 	set(&t.Idle, DefaultIdleTimeout)
@@ -68,6 +73,7 @@ const (
 	TimerDNS       Timer = "dns"
 	TimerConnect   Timer = "connect"
 	TimerTLS       Timer = "tls"
+	TimerQUIC      Timer = "quic"
 	TimerFirstByte Timer = "first_byte"
 	TimerBodyIdle  Timer = "body_idle"
 )
@@ -79,7 +85,7 @@ func (t Timer) Fault() fault.Kind {
 		return fault.ConnectionLimitReached
 	case TimerDNS:
 		return fault.DNSTimeout
-	case TimerConnect, TimerTLS:
+	case TimerConnect, TimerTLS, TimerQUIC:
 		return fault.ConnectionTimeout
 	case TimerFirstByte:
 		return fault.HTTPResponseTimeout

@@ -125,7 +125,13 @@ func (c *h3Conn) dead() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil && c.quic.Context().Err() != nil {
-		c.err = quicFault("connection", context.Cause(c.quic.Context()))
+		name := quicFault
+		select {
+		case <-c.quic.HandshakeComplete():
+		default:
+			name = func(_ string, err error) error { return dialFault(err) }
+		}
+		c.err = name("connection", context.Cause(c.quic.Context()))
 	}
 	return c.err
 }

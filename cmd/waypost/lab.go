@@ -25,7 +25,7 @@ docs/journeys.md is the manual of the language.`,
 		Args: exactArgs(0, "one of its commands"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLabRun(), newLabTCP(), newLabNew(), newLabTCP(), newLabPacketdrill())
+	cmd.AddCommand(newLabRun(), newLabTCP(), newLabNew(), newLabPacketdrill())
 	return cmd
 }
 

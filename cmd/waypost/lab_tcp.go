@@ -180,8 +180,12 @@ func byteCount(flag, text string, least, most int64) (int64, error) {
 
 // check refuses what cannot be written, before the work is done.
 func (f *tcpLesson) check() error {
+	taken := 0
 	for _, name := range []string{f.html, f.pcap, f.json} {
-		if name == "" || name == "-" && name == f.json {
+		if name == "-" {
+			taken++
+		}
+		if name == "" || name == "-" {
 			continue
 		}
 		if dir, err := os.Stat(filepath.Dir(name)); err != nil {
@@ -189,6 +193,9 @@ func (f *tcpLesson) check() error {
 		} else if !dir.IsDir() {
 			return fmt.Errorf("%s: %s is no directory", name, filepath.Dir(name))
 		}
+	}
+	if taken > 1 {
+		return errors.New("standard output takes one of --html -, --pcap - and --json -")
 	}
 	return nil
 }
@@ -210,7 +217,7 @@ func (f *tcpLesson) run(o transfer.Options) error {
 			return errors.Join(failure, err)
 		}
 	}
-	if f.json == "-" || f.html == "-" {
+	if f.json == "-" || f.html == "-" || f.pcap == "-" {
 		return failure // standard output is taken
 	}
 	return errors.Join(showTransfer(os.Stdout, result, styleOf(os.Stdout)), failure)

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -24,7 +23,7 @@ type Account struct {
 	SentAgain [2]int // of them
 	Lost      [2]int // of them, by the link
 	Dups      int    // duplicate ACKs that reached the client
-	Timeouts  int    // of the client's retransmission timer
+	Timeouts  int    // of the client's retransmission timer, for a SYN too
 	Fast      int    // losses that it found by duplicate ACKs or SACK
 
 	// Limit is what kept the sender from going faster for most of the
@@ -44,6 +43,7 @@ const (
 	LimitWindow    Limit = "the receiver's window"
 	LimitRate      Limit = "the link's rate"
 	LimitHandshake Limit = "the handshake"
+	LimitBuffer    Limit = "the sender's buffer"
 	LimitRoundTrip Limit = "the round trip"           // all is sent and on its way
 	LimitLoss      Limit = "what was lost"            // all is sent, and some of it again
 	LimitTimer     Limit = "the retransmission timer" // nothing happened until it expired
@@ -73,14 +73,18 @@ func (a *Account) account(q *report.Sequence, events []trace.Event, start time.T
 		}
 	}
 	for _, e := range events {
-		if _, ok := e.Fact.(trace.TCPCongestion); !ok || e.Station != "client" || e.Decision == nil {
+		if e.Station != "client" || e.Decision == nil {
 			continue
 		}
-		switch e.Decision.Verdict {
-		case "timeout":
-			a.Timeouts++
-		case "fast-recovery", "fast-retransmit":
-			a.Fast++
+		switch v := e.Decision.Verdict; e.Fact.(type) {
+		case trace.TCPRetransmit:
+			if v == "timeout" {
+				a.Timeouts++
+			}
+		case trace.TCPCongestion:
+			if v == "fast-recovery" || v == "fast-retransmit" {
+				a.Fast++
+			}
 		}
 	}
 	if a.Took > 0 {
@@ -181,14 +185,16 @@ func (n *instant) limit(mss, bytes int64) Limit {
 		return LimitRoundTrip
 	case n.peer < int64(n.cwnd) && flight+mss > n.peer:
 		return LimitWindow
+	case n.cwnd == 0 || flight+mss > int64(n.cwnd) || n.mending:
+		return LimitCwnd
 	}
-	return LimitCwnd
+	return LimitBuffer
 }
 
 // limitText says in words what limited the transfer.
 func (a *Account) limitText() string {
 	if a.Limit == LimitRate {
-		return fmt.Sprintf("carried %.0f %% of what it can", a.Utilization*100)
+		return "which carried " + percent(a.Utilization) + " of what it can"
 	}
-	return fmt.Sprintf("for %.0f %% of the time", a.Shares[a.Limit]*100)
+	return "for " + percent(a.Shares[a.Limit]) + " of the time"
 }

@@ -147,7 +147,7 @@ func (x *Result) Sums() []report.Sum {
 	a := &x.Account
 	of := ""
 	if a.Utilization > 0 {
-		of = fmt.Sprintf("%.0f %% of the link's rate", a.Goodput*100/float64(x.Options.Link.Rate))
+		of = percent(a.Goodput/float64(x.Options.Link.Rate)) + " of the link's rate"
 	}
 	return []report.Sum{
 		{Name: "transferred", Value: amount(a.Bytes), Note: "in " + duration(a.Took)},
@@ -173,7 +173,7 @@ func (x *Result) Tables() []report.Table {
 		row("cwnd at the end, segments", count([2]int{a.Ends[0].Cwnd, a.Ends[1].Cwnd})),
 	}}
 	var shares [][]string
-	for _, l := range []Limit{LimitHandshake, LimitCwnd, LimitWindow, LimitLoss, LimitTimer, LimitRoundTrip} {
+	for _, l := range []Limit{LimitHandshake, LimitCwnd, LimitWindow, LimitBuffer, LimitLoss, LimitTimer, LimitRoundTrip} {
 		if s := a.Shares[l]; s > 0 {
 			shares = append(shares, []string{string(l), fmt.Sprintf("%.1f %%", s*100)})
 		}
@@ -190,6 +190,14 @@ func (x *Result) Document() report.Document {
 		Title: x.Title(), Summary: x.Summary(), Sums: x.Sums(),
 		Charts: []report.Chart{x.Chart()}, Sequences: []report.Sequence{x.Sequence}, Tables: x.Tables(),
 	}
+}
+
+// percent writes a share of one.
+func percent(share float64) string {
+	if share > 0 && share < 0.01 {
+		return "less than 1 %"
+	}
+	return fmt.Sprintf("%.0f %%", share*100)
 }
 
 // amount writes bytes as they were asked for: 1 MB, 1.5 MB, 1460 B.

@@ -38,6 +38,10 @@ const (
 	// quarter of an hour of silence (tcp.DefaultRetries), and a transfer
 	// that still creeps after a day teaches nothing more.
 	patience = 24 * time.Hour
+	// sendBuffer is what the client keeps of its bytes where nothing is
+	// said: as much as any window asks for, so that TCP is never short of
+	// them and what limits it is the road.
+	sendBuffer = 16 << 20
 	// lingering is how long an end may last after the transfer: TIME-WAIT,
 	// and what is sent again for a FIN that got lost.
 	lingering = 15 * time.Minute
@@ -85,6 +89,9 @@ type Result struct {
 func Run(o Options) (*Result, error) {
 	if o.Bytes < 1 || o.Bytes > MaxBytes {
 		return nil, fmt.Errorf("transfer of %d bytes: from 1 to %d", o.Bytes, int64(MaxBytes))
+	}
+	if o.Client.SendBuffer == 0 {
+		o.Client.SendBuffer = sendBuffer
 	}
 	r := &rehearsal{options: o, record: &record{}, arrived: make(chan struct{})}
 	r.lab = lab.New(lab.Options{Seed: o.Seed, Recorder: r.record, Virtual: true})

@@ -49,7 +49,7 @@ func TestAccount(t *testing.T) {
 	}{
 		{"one flight", Options{Bytes: 10_000, Link: slow()}, ms(60), 0, 0, 0, 0, LimitHandshake},
 		{"a second flight", Options{Bytes: 20_000, Link: slow()}, ms(100), 0, 0, 0, 0, LimitCwnd},
-		{"the SYN is lost", Options{Bytes: 5000, Link: slow(), Drop: []int{1}}, ms(1060), 1, 1, 0, 0, LimitTimer},
+		{"the SYN is lost", Options{Bytes: 5000, Link: slow(), Drop: []int{1}}, ms(1060), 1, 1, 0, 1, LimitTimer},
 		{"three duplicate ACKs", Options{Bytes: 14_000, Link: slow(), Drop: []int{5}, Client: plain(tcp.Reno), Server: plain(tcp.Reno)}, ms(100), 1, 1, 1, 0, LimitHandshake},
 		{"nothing after the last segment", Options{Bytes: 14_000, Link: slow(), Drop: []int{12}, Client: plain(tcp.Reno), Server: plain(tcp.Reno)}, ms(340), 1, 1, 0, 1, LimitTimer},
 		{"Tahoe", Options{Bytes: 14_000, Link: slow(), Drop: []int{5}, Client: plain(tcp.Tahoe), Server: plain(tcp.Tahoe)}, ms(100), 1, 1, 1, 0, LimitHandshake},

@@ -45,7 +45,6 @@ func (c *Conn) updateWindow(s *Segment) {
 	c.wnd = uint32(s.Window) << c.sndScale
 	c.maxWnd = max(c.maxWnd, c.wnd)
 	c.wl1, c.wl2 = s.Seq, s.Ack
-	c.lastWindow = s.Window
 }
 
 // duplicates reports whether an ACK of SND.UNA is a duplicate: without SACK
@@ -58,12 +57,12 @@ func (c *Conn) duplicates(s *Segment, fresh uint32) bool {
 		return fresh > 0
 	}
 	// While the window is closed, what looks like a duplicate answers a probe.
-	return len(s.Payload) == 0 && s.Flags&(packet.SYN|packet.FIN) == 0 && s.Window == c.lastWindow && c.wnd > 0
+	return len(s.Payload) == 0 && s.Flags&(packet.SYN|packet.FIN) == 0 && uint32(s.Window)<<c.sndScale == c.wnd && c.wnd > 0
 }
 
 // advance moves SND.UNA to what s acknowledges.
 func (c *Conn) advance(now Time, s *Segment) {
-	before, closed := c.flight(), c.wnd == 0
+	closed := c.wnd == 0
 	n := s.Ack - c.una
 	c.una = s.Ack
 	if data := min(int(int32(c.una-c.outSeq)), c.outLen); data > 0 {
@@ -71,9 +70,6 @@ func (c *Conn) advance(now Time, s *Segment) {
 	}
 	if c.board != nil {
 		c.board.bytes -= c.board.spans.forget(c.una)
-	}
-	if before < n { // a probe's byte that went beyond SND.NXT cannot be: n <= flight
-		n = before
 	}
 	c.again = later(c.again, c.una)
 	if c.resending && atLeast(c.again, c.nxt) {
@@ -91,7 +87,7 @@ func (c *Conn) advance(now Time, s *Segment) {
 	} else if c.phase != recovery || c.sackOn {
 		c.armRTO(now) // §5.3
 	}
-	c.grow(now, n, before)
+	c.grow(now, n)
 	if closed && c.wnd > 0 && c.flight() > 0 {
 		c.windowReopened(now)
 	}

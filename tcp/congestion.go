@@ -67,9 +67,15 @@ func (c *Conn) initialWindow() uint32 {
 // served by more segments at once.
 const maxInitialWindow = 1000
 
-// grow lets cwnd grow for n newly acknowledged bytes; flight was on its way
-// before. It also ends a loss that is mended.
-func (c *Conn) grow(now Time, n, flight uint32) {
+// grow lets cwnd grow for n newly acknowledged bytes, where the window was
+// used: one that its user left empty says nothing about the path (RFC 7661
+// §4.1 has the reasons). It also ends a loss that is mended.
+func (c *Conn) grow(now Time, n uint32) {
+	used := c.peak
+	if atLeast(c.una, c.peakEnd) {
+		c.peak = c.flight()
+		c.peakEnd = c.nxt
+	}
 	if c.phase == recovery {
 		c.recoveryACK(now, n)
 		return
@@ -87,12 +93,12 @@ func (c *Conn) grow(now Time, n, flight uint32) {
 	was := c.cwnd
 	switch {
 	case c.cwnd < c.ssthresh:
-		if c.cwnd < 2*flight || c.phase == loss {
+		if c.cwnd < 2*used || c.phase == loss {
 			c.cwnd = min(c.cwnd+min(n, limit*mss), max(c.ssthresh, c.cwnd))
 		} else {
 			c.cc.unused(now)
 		}
-	case flight+mss > c.cwnd:
+	case used+mss > c.cwnd:
 		c.cc.avoid(c, now, n)
 	default:
 		c.cc.unused(now)

@@ -57,7 +57,6 @@ type Conn struct {
 	iss, una, nxt uint32
 	wnd, maxWnd   uint32 // SND.WND and the largest ever
 	wl1, wl2      uint32
-	lastWindow    uint16 // the window field of the last acknowledgement
 	mss           uint16 // payload and options of a full segment that we send
 	mssLimit      uint16 // mss as the handshake left it
 	ownMSS        uint16 // what we announce
@@ -72,6 +71,7 @@ type Conn struct {
 	growth         uint32 // acknowledged bytes that have not made cwnd grow yet
 	recover        uint32 // SND.NXT when the loss was seen
 	limited        uint32 // bytes sent by limited transmit
+	peak, peakEnd  uint32 // the largest flight, until peakEnd is acknowledged
 	board          *scoreboard
 
 	// The retransmission timer.

@@ -256,7 +256,9 @@ func check(t testing.TB, c *Conn) {
 // true then: whoever waits has a timer.
 func checkQuiet(t testing.TB, c *Conn) {
 	check(t, c)
-	bad := func(format string, a ...any) { t.Fatalf("invariant of %v %v: "+format, append([]any{c.local, c.state}, a...)...) }
+	bad := func(format string, a ...any) {
+		t.Fatalf("invariant of %v %v: "+format, append([]any{c.local, c.state}, a...)...)
+	}
 	if c.state >= Established && c.state != TimeWait {
 		if c.cwnd == 0 {
 			bad("no congestion window")

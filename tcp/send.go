@@ -153,6 +153,9 @@ func (c *Conn) sendNew(now Time, s *Segment, n int, fin bool) {
 		c.limited += uint32(n)
 	}
 	c.nxt += uint32(n)
+	if c.flight() >= c.peak {
+		c.peak, c.peakEnd = c.flight(), c.nxt
+	}
 	if n > 0 && c.nxt == c.dataEnd() {
 		s.Flags |= packet.PSH // RFC 9293 §3.9.1.2: the last of what waits
 	}

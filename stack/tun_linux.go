@@ -47,14 +47,14 @@ func openTUN(name string, kind uint16) (*TUN, error) {
 	}
 	request, err := unix.NewIfreq(name)
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, fmt.Errorf("make the interface %q: %w", name, err)
 	}
 	// Without IFF_VNET_HDR the kernel completes checksums and cuts segments
 	// to the MTU before it hands a packet over.
 	request.SetUint16(kind | unix.IFF_NO_PI)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, request); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, fmt.Errorf("make the interface %q: %w", name, err)
 	}
 	// Only now may the runtime's poller have the descriptor: before it

@@ -13,14 +13,15 @@ import (
 // Configure gives the kernel's end of the interface its MTU (0: as it is) and
 // addresses, each with the length of the prefix that is on the link, and
 // brings it up. It acts in the network namespace of the calling thread,
-// which must be that of OpenTUN.
+// which must be that of OpenTUN. The kernel begins to answer for an IPv6
+// address some milliseconds later.
 func (t *TUN) Configure(mtu int, prefixes ...netip.Prefix) error {
 	fail := func(err error) error { return fmt.Errorf("configure the interface %s: %w", t.name, err) }
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fail(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	index, err := t.index()
 	if err != nil {
 		return fail(err)
@@ -57,7 +58,7 @@ func (t *TUN) index() (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	request, err := unix.NewIfreq(t.name)
 	if err != nil {
 		return 0, err

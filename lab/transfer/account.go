@@ -45,7 +45,7 @@ const (
 	LimitHandshake Limit = "the handshake"
 	LimitBuffer    Limit = "the sender's buffer"
 	LimitRoundTrip Limit = "the round trip"           // all is sent and on its way
-	LimitLoss      Limit = "what was lost"            // all is sent, and some of it again
+	LimitLoss      Limit = "the repair of losses"     // all is sent, and some of it again
 	LimitTimer     Limit = "the retransmission timer" // nothing happened until it expired
 )
 

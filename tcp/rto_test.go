@@ -54,7 +54,6 @@ func TestRTO(t *testing.T) {
 // off until a segment that was sent once is acknowledged.
 func TestBackoff(t *testing.T) {
 	p := opened(t, plain())
-	p.now += 0
 	p.write(1000)
 	p.out("PSH,ACK 1:1 len 1000")
 	p.now += 100 * ms

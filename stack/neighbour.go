@@ -255,6 +255,18 @@ func (n *neighbour) heard(mac packet.MAC, how evidence) {
 	}
 }
 
+// confirm takes in that what went to n has arrived, as a transport knows that
+// hears acknowledgements (RFC 4861 §7.3.1): n need not be asked.
+func (n *neighbour) confirm(now tcp.Time) {
+	switch n.state {
+	case reachable:
+		n.confirmed = now
+	case stale, delay, probe:
+		n.state, n.confirmed = reachable, now
+		n.iface.host.unset(&n.timer)
+	}
+}
+
 // Neighbour is one entry of the ARP or NDP cache.
 type Neighbour struct {
 	Interface string

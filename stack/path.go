@@ -109,7 +109,7 @@ func (h *Host) renew(p *path) error {
 	if p.generation == h.generation {
 		return nil
 	}
-	n, err := h.path(p.src, p.dst, nil)
+	n, err := h.path(p.src, p.dst, p.iface.ifLocal(p.dst))
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,11 @@ func (h *Host) inputTCP(d *datagram) {
 		if c.conn.State() == tcp.TimeWait && s.Flags.Has(packet.SYN) && h.renewed(c, local, remote) {
 			return
 		}
+		acked := c.conn.Acked()
 		c.conn.Segment(h.time, s)
+		if c.conn.Acked() != acked && c.way.neighbour != nil {
+			c.way.neighbour.confirm(h.time)
+		}
 		h.pump(c)
 		return
 	}

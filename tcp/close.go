@@ -39,12 +39,12 @@ func (c *Conn) Close(now Time) {
 		c.in.reset()
 		return
 	}
-	if c.unread > 0 {
+	if c.unread > 0 && c.state < Closing {
 		c.abort(now, ErrClosed, "the user closed without reading everything, so the peer is told by a RST", "RFC 9293 §3.6.1")
 		return
 	}
 	c.in.reset()
-	c.late = nil
+	c.unread, c.late = 0, nil
 	switch c.state {
 	case FinWait2:
 		c.idle.set(now + or(c.cfg.FinWait2, DefaultFinWait2))

@@ -28,7 +28,7 @@ func TestHalfClose(t *testing.T) {
 	p.in("FIN,ACK 1001:12")
 	p.state(TimeWait)
 	p.out("ACK 12:1002")
-	if _, err := p.c.Read(p.now, make([]byte, 1)); err != io.EOF {
+	if _, err := p.c.Read(p.now, make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("read: %v", err)
 	}
 	if p.c.Err() != nil {
@@ -65,6 +65,21 @@ func TestCloseUnread(t *testing.T) {
 	if !p.c.Done() || len(p.c.in.pages) != 0 {
 		t.Error("not done, or memory is kept")
 	}
+}
+
+// TestCloseUnreadLate: in TIME-WAIT it is too late for a RST, and the wait
+// goes on.
+func TestCloseUnreadLate(t *testing.T) {
+	p := opened(t, plain())
+	p.c.CloseWrite(p.now)
+	p.sent()
+	p.in("FIN,ACK 1:2 len 10")
+	p.out("ACK 2:12")
+	p.c.Close(p.now)
+	p.out()
+	p.state(TimeWait)
+	p.in("FIN,ACK 1:2 len 10")
+	p.out("ACK 2:12")
 }
 
 // TestDataAfterClose: RFC 9293 §3.6.1: nobody can read them.

@@ -1,6 +1,7 @@
 package tcp_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -50,7 +51,7 @@ func Example() {
 	b := make([]byte, 10)
 	n, err := server.Read(now, b)
 	fmt.Printf("read %q, %v\n", b[:n], err)
-	if _, err := server.Read(now, b); err == io.EOF {
+	if _, err := server.Read(now, b); errors.Is(err, io.EOF) {
 		_ = server.CloseWrite(now)
 	}
 	exchange()

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func (u *talker) receive(t *testing.T, m *sim, c *Conn, peer *talker, n int) {
 		t.Fatalf("read %d bytes of %d", u.read, peer.wrote)
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		u.eof = true
 	case err != nil:
 		u.failure = err

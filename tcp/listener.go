@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"net/netip"
+	"slices"
 
 	"waypost/packet"
 )
@@ -217,7 +218,7 @@ func (l *Listener) Ready() bool { return len(l.ready) > 0 }
 // Close resets the connections that were not accepted and returns them, so
 // that their owner takes the RSTs from Next.
 func (l *Listener) Close(now Time) []*Conn {
-	all := append(l.ready, l.half...)
+	all := slices.Concat(l.ready, l.half)
 	for _, c := range all {
 		c.listener = nil
 		c.Abort(now)

@@ -81,17 +81,6 @@ func listening(t testing.TB, cfg *ListenConfig) *peer {
 	return p
 }
 
-// accepted is a Conn that has opened passively.
-func accepted(t testing.TB, cfg *Config) *peer {
-	t.Helper()
-	p := listening(t, &ListenConfig{Config: cfg})
-	p.in("SYN 0:0 mss 1000")
-	p.out("SYN,ACK 0:1")
-	p.in("ACK 1:1")
-	p.out()
-	return p
-}
-
 // ours is the Conn's initial sequence number.
 func (p *peer) ours() uint32 {
 	if p.c == nil {

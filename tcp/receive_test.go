@@ -139,7 +139,7 @@ func TestFINLate(t *testing.T) {
 	p.state(CloseWait)
 	p.out("ACK 1:22")
 	p.read(20)
-	if _, err := p.c.Read(p.now, make([]byte, 1)); err != io.EOF {
+	if _, err := p.c.Read(p.now, make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("err %v", err)
 	}
 	p.in("FIN,ACK 11:1 len 10") // again: its ACK was lost

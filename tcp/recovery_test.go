@@ -124,6 +124,12 @@ func TestNewRenoTimer(t *testing.T) {
 	if first != p.now+p.c.rto {
 		t.Errorf("deadline in %v", first-p.now)
 	}
+	p.now += 50 * ms
+	p.in("ACK 1:4001")
+	p.out("ACK 4001:1 len 1000")
+	if p.c.rtx.at != first {
+		t.Errorf("the second moved it by %v", p.c.rtx.at-first)
+	}
 }
 
 // TestNewRenoGuard is RFC 6582 §3.2 step 1: duplicates that a timeout's

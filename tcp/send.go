@@ -224,7 +224,7 @@ func (c *Conn) sendAgain(now Time, s *Segment, seq, limit uint32, why cause) uin
 	// Karn's algorithm (RFC 6298 §3): what is sent twice is not timed.
 	c.timing, c.karn = false, true
 	c.sentAt = now
-	if seq == c.una || !c.rtx.on {
+	if !c.rtx.on || seq == c.una && why != causePartial {
 		c.armRTO(now)
 	}
 	c.sentAgain(now, s, why)

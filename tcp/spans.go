@@ -1,5 +1,7 @@
 package tcp
 
+import "slices"
+
 // span is a range of sequence numbers: from left on, before right.
 type span struct{ left, right uint32 }
 
@@ -73,7 +75,7 @@ func (l *spans) add(left, right uint32, most int) (fresh uint32, ok bool) {
 		}
 	}
 	s[i] = span{earlier(left, s[i].left), later(right, s[j-1].right)}
-	*l = append(s[:i+1], s[j:]...)
+	*l = slices.Delete(s, i+1, j)
 	return fresh, true
 }
 

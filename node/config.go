@@ -70,6 +70,7 @@ type Health struct {
 type Edge struct {
 	Name         string
 	HTTP, HTTPS  []netip.AddrPort
+	HTTP3        bool // over QUIC too, at the addresses of HTTPS
 	Certificates []Certificate
 	Memory       int64            // bytes of cache
 	Resolvers    []netip.AddrPort // ask for the origins' names here; empty: the system's

@@ -52,7 +52,7 @@ func (n *Node) edge() (role, error) {
 			if err != nil {
 				return plain, err
 			}
-			secure, err := n.listenHTTP(ctx, "edge", c.HTTPS, &wire.Server{Handler: e, TLS: tlsConfig})
+			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, wire.Server{Handler: e, TLS: tlsConfig}, c.HTTP3)
 			return append(plain, secure...), err
 		},
 		close: e.Close,

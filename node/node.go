@@ -59,7 +59,7 @@ type Content interface {
 // Listener is one socket of a running node.
 type Listener struct {
 	Role    string // "resolver", "authority", "edge", "origin", "admin"
-	Scheme  string // "dns", "http", "https"
+	Scheme  string // "dns", "http", "https", "h3"
 	Address netip.AddrPort
 }
 

@@ -99,6 +99,10 @@ func (r configReader) edge(s *section) *Edge {
 	read(s, "name", "name", "The edge's name in records and in Cache-Status: letters, digits, dots, dashes, underscores.", &e.Name, parseEdgeName)
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &e.HTTP)
 	s.addrs("https", "Addresses for HTTPS: TLS with HTTP/2 and HTTP/1.1.", 0, &e.HTTPS)
+	s.flag("http3", "Serve HTTP/3 (QUIC) too: UDP at the addresses of https, announced by Alt-Svc. false where nothing is said.", &e.HTTP3)
+	if e.HTTP3 && !s.has("https") {
+		s.fail("http3", "HTTP/3 stands beside HTTPS: give https addresses")
+	}
 	if r.keys == nil && len(e.HTTP)+len(e.HTTPS) == 0 && !s.has("http") && !s.has("https") {
 		r.fail(s.at, s.path, "listens nowhere: give http or https addresses")
 	}

@@ -38,6 +38,9 @@ func (r configReader) sites(s *section) []cdn.Site {
 		v.need("origin", "name the origin's URL")
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
+		early := true
+		v.flag("early_data", "Take safe requests before the TLS handshake is complete (0-RTT, HTTP/3 only): hits are answered at once, all else waits for the handshake. With false they get 425. true where nothing is said.", &early)
+		site.Policy.NoEarlyData = !early
 		if t := v.sub("timeouts", "Deadlines on the way back to the origin."); t != nil {
 			t.duration("connect", "For a free connection, and for the TCP and TLS handshakes. 3s where nothing is said.", &site.Policy.ConnectTimeout)
 			t.duration("first_byte", "From the request sent to the response's head. 15s where nothing is said.", &site.Policy.FirstByteTimeout)

@@ -17,6 +17,7 @@ type oneEdge struct {
 	cert, key         string
 	origin            []string
 	memory            string
+	http3             bool
 	admin, token      string
 }
 
@@ -42,6 +43,7 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, "answer HTTP/1.1 and HTTP/2 in cleartext at `ADDR:PORT`; may be repeated")
 	cmd.Flags().StringArrayVar(&f.listenTLS, "listen-tls", nil, "answer HTTPS at `ADDR:PORT`; may be repeated; needs --cert and --key")
+	cmd.Flags().BoolVar(&f.http3, "http3", false, "answer HTTP/3 too: UDP at the addresses of --listen-tls")
 	cmd.Flags().StringVar(&f.cert, "cert", "", "the certificate chain, PEM `FILE`, leaf first")
 	cmd.Flags().StringVar(&f.key, "key", "", "its private key, PEM `FILE`")
 	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
@@ -67,6 +69,9 @@ func (f *oneEdge) config() (*node.Config, error) {
 	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n", f.memory)
 	list(&text, "  http", f.listen)
 	list(&text, "  https", f.listenTLS)
+	if f.http3 {
+		text.WriteString("  http3: true\n")
+	}
 	if f.cert != "" {
 		fmt.Fprintf(&text, "  certificates: [{cert: %q, key: %q}]\n", f.cert, f.key)
 	}
@@ -93,7 +98,7 @@ func flagError(err error) error {
 	for _, p := range problems {
 		flag := p.Key
 		for _, f := range [...]struct{ key, flag string }{
-			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.memory", "--memory"},
+			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
 		} {
 			if strings.HasPrefix(p.Key, f.key) {

@@ -26,6 +26,7 @@ type client struct {
 	reload      bool
 	hardReload  bool
 	http1       bool
+	http3       string
 }
 
 func (c *client) flags(cmd *cobra.Command) {
@@ -33,7 +34,8 @@ func (c *client) flags(cmd *cobra.Command) {
 	c.connections.flags(cmd)
 	cmd.Flags().StringVar(&c.search, "search", "", "`URL` that takes what is no address, with %s for the words (default: none)")
 	cmd.Flags().DurationVar(&c.timeout, "timeout", time.Minute, "bound on the whole load")
-	cmd.Flags().BoolVar(&c.http1, "http1.1", false, "offer no HTTP/2")
+	cmd.Flags().BoolVar(&c.http1, "http1.1", false, "speak neither HTTP/2 nor HTTP/3")
+	cmd.Flags().StringVar(&c.http3, "http3", "prefer", "speak HTTP/3: `MODE` prefer (where Alt-Svc names it, else TCP), only (never TCP) or no")
 }
 
 // check looks at what is to be loaded, and where its record is to go, before
@@ -45,10 +47,28 @@ func (c *client) check(typed string, out *output) error {
 		}
 		return usage(err)
 	}
+	if _, err := c.quic(); err != nil {
+		return usage(err)
+	}
 	if c.timeout <= 0 {
 		return usage(fmt.Errorf("--timeout %v: a time above zero is wanted", c.timeout))
 	}
 	return out.check()
+}
+
+// quic says when HTTP/3 is spoken.
+func (c *client) quic() (fetch.HTTP3, error) {
+	switch {
+	case c.http1 && c.http3 == "only":
+		return 0, errors.New("--http1.1 and --http3 only: one of them is wanted")
+	case c.http1, c.http3 == "no":
+		return fetch.HTTP3Off, nil
+	case c.http3 == "prefer":
+		return fetch.HTTP3Prefer, nil
+	case c.http3 == "only":
+		return fetch.HTTP3Only, nil
+	}
+	return 0, fmt.Errorf("--http3 %s: prefer, only or no is wanted", c.http3)
 }
 
 // newBrowser makes the browser that the flags describe.
@@ -65,11 +85,15 @@ func (c *client) newBrowser(r trace.Recorder) (*browser.Browser, error) {
 	if err != nil {
 		return nil, err
 	}
+	http3, err := c.quic()
+	if err != nil {
+		return nil, err
+	}
 	profile := browser.NewProfile(0)
 	return &browser.Browser{
 		Fetch: &fetch.Client{
 			Network: network, Names: resolve, Roots: roots, ConnectTo: hosts, Sessions: profile.TLS,
-			InsecureSkipVerify: c.connections.insecure, HTTP2: !c.http1,
+			InsecureSkipVerify: c.connections.insecure, HTTP2: !c.http1, HTTP3: http3, EarlyData: true,
 		},
 		Station: &trace.Station{Name: "browser", Recorder: r},
 		Profile: profile,

@@ -32,7 +32,12 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usage(err error) error { return usageError{err} }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	// Package quic would write to the standard error where the system's
+	// bound on UDP buffers is below what it would like.
+	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -14,10 +15,10 @@ import (
 
 // Explain adds what the record says of a connection to its sequence: the
 // states of both ends, and a note wherever one of them turned: a loss found,
-// the window lowered, a phase entered, a probe, a segment refused. Facts
-// count for a lane when their station has its name and their local address,
-// where the lane has one with a port, is its. start is the moment from which
-// the sequence's times count.
+// the window lowered, a phase entered, a probe, a segment refused. A fact
+// belongs to the lane with the name of its station; where lanes have addresses
+// with ports, they are the ends of one connection and no other counts. start
+// is the moment from which the sequence's times count.
 //
 // The growth of a window is a curve ([WindowPanels]) and no turn; the window
 // is told of the end that sent the most, and of retransmissions for one reason
@@ -63,21 +64,31 @@ func (q *Sequence) laneOf(e trace.Event) (int, bool) {
 	default:
 		return 0, false
 	}
-	for i, l := range q.Lanes {
-		if l.Name != e.Station || strings.Contains(l.Address, ":") && l.Address != local {
-			continue
-		}
-		if len(q.Lanes) != 2 || !strings.Contains(q.Lanes[1-i].Address, ":") || q.Lanes[1-i].Address == remote {
-			return i, true
-		}
+	ends := slices.ContainsFunc(q.Lanes, isEnd)
+	if ends && !slices.ContainsFunc(q.Lanes, func(l Lane) bool { return l.Address == remote }) {
+		return 0, false
 	}
-	return 0, false
+	lane := slices.IndexFunc(q.Lanes, func(l Lane) bool {
+		return l.Name == e.Station && (!ends || l.Address == local)
+	})
+	return max(lane, 0), lane >= 0
+}
+
+// isEnd reports whether a lane is an end of one conversation: it has an
+// address with a port.
+func isEnd(l Lane) bool {
+	_, err := netip.ParseAddrPort(l.Address)
+	return err == nil
 }
 
 // become adds a state, and before the first one that which it left.
 func (q *Sequence) become(lane int, at time.Duration, f trace.TCPState, d *trace.Decision) {
 	if !slices.ContainsFunc(q.States, func(s State) bool { return s.Lane == lane }) {
-		q.States = append(q.States, State{At: min(at, 0), Lane: lane, Name: f.From})
+		begin := at
+		for i := range q.Segments {
+			begin = min(begin, q.Segments[i].Sent)
+		}
+		q.States = append(q.States, State{At: begin, Lane: lane, Name: f.From})
 	}
 	s := State{At: at, Lane: lane, Name: f.To}
 	if d != nil {

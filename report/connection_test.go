@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 	for _, s := range q.States {
 		got = append(got, fmt.Sprintf("%s %s %s", ms(s.At), q.Lanes[s.Lane].Name, s.Name))
 	}
-	want := []string{"0.00 ms client CLOSED", "0.00 ms client SYN-SENT", "0.00 ms server LISTEN", "10.0 ms server SYN-RECEIVED", "20.0 ms client ESTABLISHED"}
+	want := []string{"0.00 ms client CLOSED", "0.00 ms client SYN-SENT", "10.0 ms server LISTEN", "10.0 ms server SYN-RECEIVED", "20.0 ms client ESTABLISHED"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("states\n%q, want\n%q", got, want)
 	}

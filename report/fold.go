@@ -124,7 +124,32 @@ func ordered(q *Sequence) []Segment {
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b Segment) int { return cmp.Compare(a.Sent, b.Sent) })
+	if lanes > 2 {
+		markForwarded(kept)
+	}
 	return kept
+}
+
+// markForwarded finds the segments that a host between the ends passes on:
+// their label has been read where they came from.
+func markForwarded(segments []Segment) {
+	type place struct {
+		lane  int
+		label string
+	}
+	came := map[place][]time.Duration{}
+	for i := range segments {
+		s := &segments[i]
+		here := place{s.From, s.Label}
+		if k := slices.IndexFunc(came[here], func(at time.Duration) bool { return at <= s.Sent }); k >= 0 {
+			s.forwarded = true
+			came[here] = slices.Delete(came[here], k, k+1)
+		}
+		if s.Lost == "" {
+			there := place{s.To, s.Label}
+			came[there] = append(came[there], s.Arrived)
+		}
+	}
 }
 
 // orderedNotes returns the notes in the order of time: their place is their

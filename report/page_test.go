@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -259,6 +260,30 @@ func TestFoldLosesNothing(t *testing.T) {
 				t.Errorf("%d bytes: %d drawn, want at most %d", size, drawn, most)
 			}
 		}
+	}
+}
+
+// TestForwarded: what a host between the ends passes on is named once.
+func TestForwarded(t *testing.T) {
+	ms := time.Millisecond
+	q := Sequence{Lanes: []Lane{{"client", ""}, {"router", ""}, {"server", ""}}, Segments: []Segment{
+		{From: 0, To: 1, Sent: 0, Arrived: ms, Label: "SYN"},
+		{From: 1, To: 2, Sent: ms, Arrived: 2 * ms, Label: "SYN"},
+		{From: 2, To: 1, Sent: 3 * ms, Arrived: 4 * ms, Label: "SYN,ACK"},
+		{From: 0, To: 1, Sent: 4 * ms, Label: "SYN", Lost: "by lot"},
+		{From: 1, To: 0, Sent: 5 * ms, Arrived: 6 * ms, Label: "SYN,ACK"},
+		{From: 1, To: 2, Sent: 7 * ms, Arrived: 8 * ms, Label: "SYN"}, // nobody sent it to the router
+	}}
+	var got []bool
+	for _, s := range ordered(&q) {
+		got = append(got, s.forwarded)
+	}
+	if want := []bool{false, true, false, false, true, false}; !slices.Equal(got, want) {
+		t.Errorf("forwarded: %v, want %v", got, want)
+	}
+	page := htmlOf(t, Document{Sequences: []Sequence{q}})
+	if n := strings.Count(page, ">SYN,ACK</text>"); n != 1 {
+		t.Errorf("SYN,ACK is named %d times, want once", n)
 	}
 }
 

@@ -41,6 +41,8 @@ type Segment struct {
 	Ack    int64 // 0: acknowledges nothing
 	Window int64 // offered, in bytes after scaling
 	SACK   []Range
+
+	forwarded bool // it had come to From by an earlier segment with its label
 }
 
 // Range is a stretch of sequence numbers, Right excluded.

@@ -162,18 +162,27 @@ func (r *Recording) Sequence(flow packet.Flow) report.Sequence {
 }
 
 // lanes are the nodes at the ends of the links, in the order of the links.
-// Where one conversation is shown, its ends bear their addresses.
+// Where one conversation is shown, they are those that it passed, in the order
+// in which it came to them, and its ends bear their addresses.
 func (r *Recording) lanes(flow packet.Flow, frames []recorded) []report.Lane {
 	var lanes []report.Lane
-	for _, k := range r.links {
-		for _, name := range []string{k.there.from.name, k.there.to.name} {
+	add := func(names ...string) {
+		for _, name := range names {
 			if !slices.ContainsFunc(lanes, func(l report.Lane) bool { return l.Name == name }) {
 				lanes = append(lanes, report.Lane{Name: name})
 			}
 		}
 	}
 	if flow == (packet.Flow{}) {
+		for _, k := range r.links {
+			add(k.there.from.name, k.there.to.name)
+		}
 		return lanes
+	}
+	for _, f := range frames {
+		if f.flow == flow || f.flow == flow.Reverse() {
+			add(f.from, f.to)
+		}
 	}
 	// The first to send a frame of a direction, in time, is its source.
 	for _, way := range []packet.Flow{flow, flow.Reverse()} {

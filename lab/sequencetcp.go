@@ -16,22 +16,29 @@ type numbering struct {
 	is     int64  // … and what it is relatively
 	scale  uint8  // of the windows it offers
 	scaled bool   // it has offered to scale
-	links  map[*Link]*progress
+	ways   map[way]*progress
 }
 
-// progress is how far one direction has come on one link.
+// way is one way of a link.
+type way struct {
+	link *Link
+	from string
+}
+
+// progress is how far one direction has come on one way of a link.
 type progress struct {
 	end    int64 // behind the last it has sent
 	ack    int64 // the latest it has acknowledged
 	window int64 // the latest it has offered
 }
 
-// on is how far the direction has come on a link.
-func (n *numbering) on(k *Link) *progress {
-	p := n.links[k]
+// on is how far the direction has come on the way of a link that begins at
+// from. A router with one leg sends back on the link what came by it.
+func (n *numbering) on(k *Link, from string) *progress {
+	p := n.ways[way{k, from}]
 	if p == nil {
 		p = &progress{}
-		n.links[k] = p
+		n.ways[way{k, from}] = p
 	}
 	return p
 }
@@ -47,7 +54,7 @@ func (n *numbering) relative(seq uint32) int64 {
 
 // begin takes a segment as the first one known of its direction.
 func (n *numbering) begin(seq uint32, number int64) {
-	*n = numbering{known: true, at: seq, is: number, links: make(map[*Link]*progress)}
+	*n = numbering{known: true, at: seq, is: number, ways: make(map[way]*progress)}
 }
 
 // relate fills in the numbers, the kind and the label of a TCP segment.
@@ -78,15 +85,15 @@ func relate(all map[packet.Flow]*numbering, f recorded, g *report.Segment) {
 	for _, k := range h.Options.SACK[:min(max(h.Options.SACKBlocks, 0), packet.MaxSACKBlocks)] {
 		g.SACK = append(g.SACK, report.Range{Left: peer.relative(k.Left), Right: peer.relative(k.Right)})
 	}
-	g.Kind = kind(own.on(f.link), peer.on(f.link), h, g)
+	g.Kind = kind(own.on(f.link, f.from), peer.on(f.link, f.to), h, g)
 	g.Label = label(h, g)
-	own.on(f.link).follow(h, g)
+	own.on(f.link, f.from).follow(h, g)
 }
 
 func numberingOf(all map[packet.Flow]*numbering, f packet.Flow) *numbering {
 	n := all[f]
 	if n == nil {
-		n = &numbering{links: make(map[*Link]*progress)}
+		n = &numbering{ways: make(map[way]*progress)}
 		all[f] = n
 	}
 	return n

@@ -96,7 +96,7 @@ func (c *Client) pool() *pool {
 		}
 		c.conns = &pool{
 			perHost: perHost, idle: c.Timeouts.withDefaults().Idle,
-			hosts: map[target]*host{}, conns: map[*conn]bool{}, running: map[*exchange]bool{},
+			hosts: map[target]*host{}, conns: map[*conn]uint64{}, running: map[*exchange]uint64{},
 		}
 		c.tokens = quic.NewLRUTokenStore(maxTokenHosts, tokensPerHost)
 	})

@@ -1,6 +1,9 @@
 package fetch
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,12 +32,19 @@ type pool struct {
 
 	mu      sync.Mutex
 	hosts   map[target]*host
-	conns   map[*conn]bool     // all that are open
-	running map[*exchange]bool // requests under way
+	conns   map[*conn]uint64     // all that are open, with their numbers
+	running map[*exchange]uint64 // requests under way, with theirs
+	count   uint64               // of connections and requests so far
 	dead    []*conn            // to be closed by unlock
 	closed  bool
 
 	dials sync.WaitGroup // dials under way, and the goroutines of their races
+}
+
+// inOrder returns the keys in the order of their numbers: what happens to all
+// of them happens in the same order in the same run.
+func inOrder[K comparable](numbers map[K]uint64) []K {
+	return slices.SortedFunc(maps.Keys(numbers), func(a, b K) int { return cmp.Compare(numbers[a], numbers[b]) })
 }
 
 // host is what the pool knows of one target.
@@ -177,7 +187,8 @@ func (p *pool) dialed(c *conn) bool {
 	}
 	h := p.hosts[c.to]
 	h.dialing--
-	p.conns[c] = true
+	p.count++
+	p.conns[c] = p.count
 	c.begin()
 	if c.shared() {
 		h.shared = c

@@ -104,7 +104,8 @@ func (p *pool) enter(x *exchange) error {
 	if p.closed {
 		return errClosed
 	}
-	p.running[x] = true
+	p.count++
+	p.running[x] = p.count
 	return nil
 }
 
@@ -120,14 +121,12 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.unlock()
 	p.closed = true
-	for x := range p.running {
+	for _, x := range inOrder(p.running) {
 		x.cancel(errClosed)
 	}
 	for _, h := range p.hosts {
 		h.refuse(errClosed)
 	}
-	for c := range p.conns {
-		p.dead = append(p.dead, c)
-	}
+	p.dead = append(p.dead, inOrder(p.conns)...)
 	clear(p.hosts)
 }

@@ -115,7 +115,7 @@ func (v *serving) acceptQUIC(l *quic.EarlyListener) error {
 		h.init(q, &v.limits, h)
 		h.info = ConnInfo{Remote: link.AddrPort(q.RemoteAddr()), Local: link.AddrPort(q.LocalAddr()), Draining: v.draining}
 		v.mu.Lock()
-		v.conns[h] = struct{}{}
+		v.enter(h)
 		v.mu.Unlock()
 		go h.serve()
 		go h.entered()

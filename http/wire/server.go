@@ -1,12 +1,15 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +79,8 @@ type serving struct {
 
 	lot   *lot // made with the first socket; nil where connections cannot be parked
 	mu    sync.Mutex
-	conns map[connection]struct{}
+	conns map[connection]uint64 // by their number, in the order in which they came
+	came  uint64
 	left  *sync.Cond // a connection left, or the server stops
 }
 
@@ -107,7 +111,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func newServing(ctx context.Context, s *Server) *serving {
 	v := &serving{
 		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
-		draining: make(chan struct{}), conns: map[connection]struct{}{},
+		draining: make(chan struct{}), conns: map[connection]uint64{},
 	}
 	v.left = sync.NewCond(&v.mu)
 	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -184,8 +188,14 @@ func (v *serving) admit(ctx context.Context, c *serverConn) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	v.conns[c] = struct{}{}
+	v.enter(c)
 	return true
+}
+
+// enter counts c among the connections. The lock is held.
+func (v *serving) enter(c connection) {
+	v.came++
+	v.conns[c] = v.came
 }
 
 // evictIdle closes some idle connection. The order of a map is arbitrary,
@@ -236,14 +246,14 @@ func (v *serving) cut() {
 	}
 }
 
+// open returns the connections in the order in which they came, so that in
+// the lab the same run ends the same way.
 func (v *serving) open() []connection {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	open := make([]connection, 0, len(v.conns))
-	for c := range v.conns {
-		open = append(open, c)
-	}
-	return open
+	return slices.SortedFunc(maps.Keys(v.conns), func(a, b connection) int {
+		return cmp.Compare(v.conns[a], v.conns[b])
+	})
 }
 
 func (v *serving) refused(b BadRequest) {

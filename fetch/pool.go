@@ -35,7 +35,7 @@ type pool struct {
 	conns   map[*conn]uint64     // all that are open, with their numbers
 	running map[*exchange]uint64 // requests under way, with theirs
 	count   uint64               // of connections and requests so far
-	dead    []*conn            // to be closed by unlock
+	dead    []*conn              // to be closed by unlock
 	closed  bool
 
 	dials sync.WaitGroup // dials under way, and the goroutines of their races

@@ -27,8 +27,7 @@ func opError(op, network string, source, addr net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: network, Source: source, Addr: addr, Err: err}
 }
 
-// networkOf is the name of an IP protocol for an address, as package net
-// has it in its errors.
+// tcpAddr is an address for an error; nil where there is none.
 func tcpAddr(a netip.AddrPort) net.Addr {
 	if !a.IsValid() {
 		return nil
@@ -36,6 +35,7 @@ func tcpAddr(a netip.AddrPort) net.Addr {
 	return net.TCPAddrFromAddrPort(a)
 }
 
+// udpAddr is tcpAddr for UDP.
 func udpAddr(a netip.AddrPort) net.Addr {
 	if !a.IsValid() {
 		return nil

@@ -15,12 +15,11 @@ import (
 // routed is two hosts with a router between: a at 192.0.2.1, b at
 // 198.51.100.1, the router at .254 of both; and the same over IPv6.
 type routed struct {
-	a, r, b  *Host
-	left     *wire
-	right    *wire
-	ia, ib   *Interface
-	rl, rr   *Interface
-	rightMTU int
+	a, r, b *Host
+	left    *wire
+	right   *wire
+	ia, ib  *Interface
+	rl, rr  *Interface
 }
 
 func newRouted(t testing.TB, rightMTU int, a, b Config) *routed {

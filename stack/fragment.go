@@ -1,15 +1,10 @@
 package stack
 
-import (
-	"waypost/packet"
-)
+import "waypost/packet"
 
 // sendFragments sends a packet of ours in parts (RFC 791 §3.2, RFC 8200
 // §4.5).
-func (h *Host) sendFragments(p *path, o header, payload []byte) error {
-	if o.dontFragment {
-		return errMessageSize
-	}
+func (h *Host) sendFragments(p *path, o header, payload []byte) {
 	if p.dst.Is4() {
 		v4 := packet.IPv4{
 			TTL: o.ttl, Protocol: o.protocol, Src: p.src, Dst: p.dst,
@@ -19,7 +14,7 @@ func (h *Host) sendFragments(p *path, o header, payload []byte) error {
 			v4.TTL = defaultTTL
 		}
 		h.fragmentIPv4(p, v4, payload, false)
-		return nil
+		return
 	}
 	v6 := packet.IPv6{
 		HopLimit: o.ttl, Next: o.protocol, Src: p.src, Dst: p.dst, RouterAlert: o.routerAlert,
@@ -36,7 +31,6 @@ func (h *Host) sendFragments(p *path, o header, payload []byte) error {
 		v6.FragmentOffset += n
 		payload = payload[n:]
 	}
-	return nil
 }
 
 // fragmentIPv4 sends the payload of a packet in fragments that fit the path.

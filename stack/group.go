@@ -3,14 +3,14 @@ package stack
 import (
 	"net/netip"
 	"slices"
-	"syscall"
 	"time"
 
 	"waypost/packet"
 	"waypost/tcp"
 )
 
-// maxGroups bounds the groups of an interface: a lookup goes through them.
+// maxGroups bounds the groups that sockets join on an interface: a lookup
+// goes through them.
 const maxGroups = 1024
 
 // unsolicitedReport bounds the wait for the second report of a new member,
@@ -57,13 +57,10 @@ func (i *Interface) group(a netip.Addr) *group {
 
 // join makes the interface listen to a group. The first member's joining is
 // reported, twice.
-func (i *Interface) join(a netip.Addr) error {
+func (i *Interface) join(a netip.Addr) {
 	if g := i.group(a); g != nil {
 		g.members++
-		return nil
-	}
-	if len(i.groups) >= maxGroups {
-		return syscall.ENOBUFS
+		return
 	}
 	g := &group{iface: i, addr: a, members: 1}
 	g.timer.owner = g
@@ -72,7 +69,6 @@ func (i *Interface) join(a netip.Addr) error {
 		g.report()
 		i.host.set(&g.timer, i.host.time+i.host.within(unsolicitedReport))
 	}
-	return nil
 }
 
 // leave undoes join. When the last member leaves, the routers are told.
@@ -157,56 +153,5 @@ func (i *Interface) reportedByOther(a netip.Addr) {
 	if g := i.group(a); g != nil {
 		g.last = false
 		i.host.unset(&g.timer)
-	}
-}
-
-// inputIGMP takes a message of RFC 2236 §6.
-func (i *Interface) inputIGMP(d *datagram) {
-	h := i.host
-	m, err := packet.ParseIGMP(d.payload)
-	switch {
-	case err != nil:
-		h.stats.Malformed++
-	case m.Type == packet.IGMPQuery:
-		if m.MaxResponse == 0 {
-			m.MaxResponse = unsolicitedReport // RFC 2236 §4: a query of version 1
-		}
-		i.asked(m.Group, m.MaxResponse)
-	case m.Type == packet.IGMPReport || m.Type == packet.IGMPReportV1:
-		i.reportedByOther(m.Group)
-	}
-}
-
-// inputMLD takes a message of RFC 2710 §4.
-func (i *Interface) inputMLD(d *datagram, m packet.ICMP, body []byte) {
-	q, err := packet.ParseMLD(m, body)
-	switch {
-	case err != nil || !d.src.IsLinkLocalUnicast() || d.ttl != 1: // RFC 2710 §3, §5
-		i.host.stats.Malformed++
-	case q.Type == packet.ICMPv6MLDQuery:
-		i.asked(q.Group, q.MaxResponse)
-	case q.Type == packet.ICMPv6MLDReport:
-		i.reportedByOther(q.Group)
-	}
-}
-
-// sendIGMP sends a message with TTL 1 and Router Alert (RFC 2236 §2). An
-// interface without an IPv4 address says nothing.
-func (i *Interface) sendIGMP(to netip.Addr, m packet.IGMP) {
-	h := i.host
-	if p, err := h.path(netip.Addr{}, to, i); err == nil {
-		h.send(&p, header{protocol: packet.ProtocolIGMP, ttl: 1, routerAlert: true}, m.Append(nil))
-	}
-}
-
-// sendMLD sends a message with hop limit 1, Router Alert and our link-local
-// address (RFC 2710 §3).
-func (i *Interface) sendMLD(to netip.Addr, m packet.MLD) {
-	h := i.host
-	if !i.linkLocal.IsValid() {
-		return
-	}
-	if p, err := h.path(i.linkLocal, to, i); err == nil {
-		h.send(&p, header{protocol: packet.ProtocolICMPv6, ttl: 1, routerAlert: true}, m.Append(nil, p.src, to))
 	}
 }

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"syscall"
-	"time"
 
 	"waypost/packet"
 	"waypost/tcp"
@@ -241,7 +240,3 @@ func (k errorKind) errno() (err syscall.Errno, hard bool) {
 	}
 	return syscall.EHOSTUNREACH, false
 }
-
-// pathMTUTime is how long a path MTU is believed (RFC 1191 §6.3, RFC 8201
-// §5.3: ten minutes).
-const pathMTUTime = 10 * time.Minute

@@ -11,7 +11,7 @@ package stack
 //   - frames leave in the order in which they were built, those of one flow
 //     therefore in the order of the flow;
 //   - Receive and every call of a socket end after a bounded amount of work:
-//     what other goroutines add meanwhile is bounded by their windows.
+//     when others keep adding frames, the clock takes over after flushRounds.
 type outbox struct {
 	bytes  []byte
 	frames []outFrame
@@ -28,6 +28,9 @@ const (
 	// comes above it is dropped as by a full transmit queue. Four full
 	// windows of the largest default send buffer fit.
 	outboxLimit = 16 << 20
+	// flushRounds bounds how often one goroutine looks for more frames that
+	// others have added: some milliseconds of work.
+	flushRounds = 1000
 	// outboxKeep is the most that an idle host keeps of it, for the next
 	// burst: eight writes of 64 KB.
 	outboxKeep = 512 << 10
@@ -47,7 +50,10 @@ func (h *Host) open(p *path) []byte {
 // address of its neighbour. forwarded tells that the packet is not our own.
 func (h *Host) shut(p *path, b []byte, forwarded bool) {
 	start := len(h.out.bytes)
-	if start > outboxLimit {
+	switch {
+	case h.closed:
+		return
+	case start > outboxLimit:
 		h.stats.OutboxDropped++
 		return
 	}
@@ -73,7 +79,11 @@ func (h *Host) unlock() {
 // before and after, not meanwhile: look at everything anew.
 func (h *Host) flush() {
 	h.flushing = true
-	for len(h.out.frames) > 0 {
+	for round := 0; len(h.out.frames) > 0; round++ {
+		if round == flushRounds {
+			h.fire()
+			break
+		}
 		batch := h.out
 		h.out, h.spare = h.spare, outbox{}
 		h.mu.Unlock()

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 
 	"waypost/packet"
@@ -61,19 +60,15 @@ func (h *Host) identification(p *path, protocol packet.Protocol) uint16 {
 	return *id
 }
 
-// errMessageSize is a datagram that cannot be sent whole and must not be
-// sent in parts.
-var errMessageSize = errors.New("message too long for the path")
-
 // send sends a packet: whole, or in fragments where it is larger than the
 // path lets through.
-func (h *Host) send(p *path, o header, payload []byte) error {
+func (h *Host) send(p *path, o header, payload []byte) {
 	if o.size(p.dst)+len(payload) > p.mtu {
-		return h.sendFragments(p, o, payload)
+		h.sendFragments(p, o, payload)
+		return
 	}
 	b := o.append(h.open(p), h, p, len(payload))
 	h.shut(p, append(b, payload...), false)
-	return nil
 }
 
 // decrement writes a packet's TTL or hop limit one less into its header, and

@@ -2,12 +2,18 @@ package stack
 
 import (
 	"net/netip"
+	"time"
 
 	"waypost/tcp"
 )
 
-// maxPathMTUs bounds what is remembered of paths.
-const maxPathMTUs = 1024
+const (
+	// pathMTUTime is how long a path MTU is believed (RFC 1191 §6.3, RFC 8201
+	// §5.3: ten minutes).
+	pathMTUTime = 10 * time.Minute
+	// maxPathMTUs bounds what is remembered of paths.
+	maxPathMTUs = 1024
+)
 
 // pathMTUs is what path MTU discovery found (RFC 1191, RFC 8201), by
 // destination.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -522,6 +523,26 @@ func TestHostClose(t *testing.T) {
 		if len(p.a.connections)+len(p.a.listeners)+len(p.a.udp)+len(p.a.timers.heap) != 0 {
 			t.Error("the host keeps something")
 		}
+		// Nothing that is called afterwards does anything.
+		c.SetNoDelay(false)
+		c.SetUserTimeout(time.Second)
+		c.SetKeepAlive(true)
+		c.SetDeadline(time.Now())
+		c.TCPInfo()
+		c.Close()
+		l.Close()
+		u.SetReadBuffer(1 << 20)
+		u.JoinGroup(p.ia, addr("239.1.2.3"))
+		u.Close()
+		p.ia.Announce()
+		p.wire.frames()
+		p.ib.Announce()
+		p.b.Ping(contextFor(t, 10*time.Second), addr("192.0.2.1"))
+		for _, f := range p.wire.frames() {
+			if strings.Contains(f, " 0 ") && !strings.Contains(f, "ARP who has") {
+				t.Errorf("a closed host sent %s", f)
+			}
+		}
 		if _, err := p.a.Dial(t.Context(), addrPort("192.0.2.2:1")); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("dial on a closed host: %v", err)
 		}
@@ -529,6 +550,13 @@ func TestHostClose(t *testing.T) {
 			t.Errorf("listen on a closed host: %v", err)
 		}
 	})
+}
+
+// contextFor is a context that ends after a while, at the latest with the test.
+func contextFor(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // TestTimeWaitReuse: a client may come back from the port of a connection

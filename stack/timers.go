@@ -51,7 +51,7 @@ type timers struct {
 func (h *Host) set(t *timer, at tcp.Time) {
 	t.want = at
 	switch {
-	case at == never:
+	case at == never || h.closed:
 	case t.index == 0:
 		h.timers.order++
 		t.at, t.order = at, h.timers.order
@@ -65,7 +65,7 @@ func (h *Host) set(t *timer, at tcp.Time) {
 // unset takes t out of the heap, so that nothing refers to its owner.
 func (h *Host) unset(t *timer) {
 	t.want = never
-	if t.index > 0 {
+	if t.index > 0 && !h.closed {
 		heap.Remove(&h.timers.heap, t.index-1)
 	}
 }
@@ -95,12 +95,17 @@ func (h *Host) arm() {
 	if len(h.timers.heap) == 0 || h.closed {
 		return
 	}
-	first := h.timers.heap[0].at
-	if first >= h.timers.armed {
-		return
+	if first := h.timers.heap[0].at; first < h.timers.armed {
+		h.fireAt(first)
 	}
-	h.timers.armed = first
-	wait := max(first-h.now(), 0)
+}
+
+// fire makes the clock take its turn at once.
+func (h *Host) fire() { h.fireAt(h.now()) }
+
+func (h *Host) fireAt(at tcp.Time) {
+	h.timers.armed = at
+	wait := max(at-h.now(), 0)
 	switch {
 	case h.timers.clock != nil:
 		h.timers.clock.Reset(wait)

@@ -275,13 +275,10 @@ func (c *UDPConn) transmit(b []byte, to netip.AddrPort) error {
 	} else {
 		whole := udp.Append(h.scratch[:0], p.src, p.dst, b)
 		h.scratch = nil
-		err := h.send(p, o, whole)
+		h.send(p, o, whole)
 		h.scratch = whole
-		if err != nil {
-			return err
-		}
 	}
-	if p.mac.IsMulticast() && !(c.noLoop && p.dst.IsMulticast()) {
+	if p.mac.IsMulticast() && (!c.noLoop || !p.dst.IsMulticast()) {
 		h.udp.toMany(p.iface, netip.AddrPortFrom(p.dst, to.Port()), netip.AddrPortFrom(p.src, c.local.Port()), b)
 	}
 	return nil
@@ -400,9 +397,10 @@ func (c *UDPConn) JoinGroup(i *Interface, group netip.Addr) error {
 		if slices.Contains(c.groups, m) {
 			return syscall.EADDRINUSE
 		}
-		if err := m.iface.join(m.group); err != nil {
-			return err
+		if len(m.iface.groups) >= maxGroups {
+			return syscall.ENOBUFS
 		}
+		m.iface.join(m.group)
 		c.groups = append(c.groups, m)
 		return nil
 	})

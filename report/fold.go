@@ -137,20 +137,30 @@ func markForwarded(segments []Segment) {
 		lane  int
 		label string
 	}
-	came := map[place][]time.Duration{}
+	came := map[place][]int{}
 	for i := range segments {
 		s := &segments[i]
 		here := place{s.From, s.Label}
-		if k := slices.IndexFunc(came[here], func(at time.Duration) bool { return at <= s.Sent }); k >= 0 {
-			s.forwarded = true
-			came[here] = slices.Delete(came[here], k, k+1)
+		if k := slices.IndexFunc(came[here], func(j int) bool { return segments[j].Arrived <= s.Sent }); k >= 0 {
+			j := came[here][k]
+			if s.origin = segments[j].origin; s.origin == 0 {
+				s.origin = j + 1
+			}
+			if k == 0 {
+				came[here] = came[here][1:]
+			} else {
+				came[here] = slices.Delete(came[here], k, k+1)
+			}
 		}
 		if s.Lost == "" {
 			there := place{s.To, s.Label}
-			came[there] = append(came[there], s.Arrived)
+			came[there] = append(came[there], i)
 		}
 	}
 }
+
+// forwarded reports whether a host between the ends passes the segment on.
+func (s *Segment) forwarded() bool { return s.origin > 0 }
 
 // orderedNotes returns the notes in the order of time: their place is their
 // number. One that says word for word what an earlier one said refers to it.
@@ -259,6 +269,9 @@ func shown(segments []Segment, notes []Note, maxShown int) []bool {
 	left := maxShown
 	take := func(at ...int) {
 		for _, i := range at {
+			if i >= 0 && i < n && segments[i].forwarded() {
+				i = segments[i].origin - 1 // it is shown all the way or not at all
+			}
 			if i >= 0 && i < n && !show[i] && left > 0 {
 				show[i] = true
 				left--
@@ -279,6 +292,11 @@ func shown(segments []Segment, notes []Note, maxShown int) []bool {
 	take(odd...)
 	for _, i := range odd {
 		take(i-1, i+1)
+	}
+	for i := range segments {
+		if segments[i].forwarded() {
+			show[i] = show[segments[i].origin-1]
+		}
 	}
 	return show
 }
@@ -306,6 +324,8 @@ func oddOnes(segments []Segment, notes []Note) []int {
 		switch {
 		case s.Lost != "":
 			few(&lost, i)
+		case s.forwarded():
+			// It told when it was sent.
 		case s.Kind == SegmentAgain:
 			few(&again, i)
 		case s.Kind == SegmentDup:

@@ -163,7 +163,7 @@ func (d *textLadder) segment(s *Segment) {
 	arrow := []rune(strings.Repeat(string(style.line), right-left-1))
 	label := " " + strings.TrimRight(column(safe(named(s)), max(4, len(arrow)-6)), " ") + " "
 	at := 1
-	if s.forwarded { // its label stands above
+	if s.forwarded() { // its label stands above
 		label = strings.Repeat(string(style.line), 2)
 	}
 	if from > to {

@@ -276,7 +276,7 @@ func TestForwarded(t *testing.T) {
 	}}
 	var got []bool
 	for _, s := range ordered(&q) {
-		got = append(got, s.forwarded)
+		got = append(got, s.forwarded())
 	}
 	if want := []bool{false, true, false, false, true, false}; !slices.Equal(got, want) {
 		t.Errorf("forwarded: %v, want %v", got, want)

@@ -42,7 +42,7 @@ type Segment struct {
 	Window int64 // offered, in bytes after scaling
 	SACK   []Range
 
-	forwarded bool // it had come to From by an earlier segment with its label
+	origin int // where it is passed on: 1 and the place of the segment that its sender sent
 }
 
 // Range is a stretch of sequence numbers, Right excluded.

@@ -84,7 +84,7 @@ func writeLadder(p picture, id string, q *Sequence, segments []Segment) {
 	}
 	lastTime, said := math.Inf(-1), ""
 	for i := range d.rungs {
-		if r := &d.rungs[i]; r.note != nil || r.segment != nil && r.segment.forwarded {
+		if r := &d.rungs[i]; r.note != nil || r.segment != nil && r.segment.forwarded() {
 			continue
 		}
 		if y, at := d.sentY[i], clock(d.rungs[i].at, d.end); y-lastTime >= 12 && at != said {
@@ -188,7 +188,7 @@ func (d *ladderDrawing) place(typical time.Duration) {
 			y += ladderFold - ladderRow
 			row, before = y, max(before, r.fold.to)
 			continue
-		case r.segment != nil && r.segment.forwarded:
+		case r.segment != nil && r.segment.forwarded():
 			// It goes on from where it came and needs no row.
 		default:
 			y = max(y, row+ladderRow)

@@ -137,7 +137,7 @@ func (c *Client) noteQUIC(d *conn, q *quicDial, a attempt, why *trace.Decision) 
 
 func (c *Client) noteSettled(d *conn, q *quicDial, a attempt, why *trace.Decision) {
 	i, state := q.Info(), q.TLS()
-	f := trace.QUICConnect{Local: d.local.String(), Remote: d.remote.String(), Host: d.to.toHost}
+	f := trace.QUICConnect{Local: ownAddr(d.local), Remote: d.remote.String(), Host: d.to.toHost}
 	if !d.settled() {
 		err := q.Err()
 		f.Fault, f.Error = string(kindOf(err, fault.ConnectionTerminated)), plain(err).Error()
@@ -161,6 +161,15 @@ func (c *Client) noteSettled(d *conn, q *quicDial, a attempt, why *trace.Decisio
 	d.span.Took(at, at, secured, q.trust)
 }
 
+// ownAddr is our address for the record: a socket that is open to all of ours
+// does not know which one packets leave from.
+func ownAddr(a netip.AddrPort) string {
+	if a.Addr().IsUnspecified() {
+		return ""
+	}
+	return a.String()
+}
+
 // closedQUIC notes the end of a connection.
 func (c *conn) closedQUIC(by string) {
 	if !c.span.On() {
@@ -168,7 +177,7 @@ func (c *conn) closedQUIC(by string) {
 	}
 	i := c.quic.Info()
 	c.span.Note(trace.QUICClose{
-		Local: c.local.String(), Remote: c.remote.String(), By: by, Requests: c.carried,
+		Local: ownAddr(c.local), Remote: c.remote.String(), By: by, Requests: c.carried,
 		Sent: i.BytesSent, Received: i.BytesRecv, RTT: trace.Millis(i.RTT), Cwnd: i.Cwnd, Lost: i.Lost,
 	}, nil)
 }

@@ -21,7 +21,7 @@ func Diff(w io.Writer, a, b *trace.Load, s Style) error {
 	}{
 		{"time to the last byte", ms(sumA.took), ms(sumB.took)},
 		{"questions to name servers", fmt.Sprint(sumA.questions), fmt.Sprint(sumB.questions)},
-		{"TCP connections", fmt.Sprint(sumA.connects), fmt.Sprint(sumB.connects)},
+		{"connections", fmt.Sprint(sumA.connects), fmt.Sprint(sumB.connects)},
 		{"TLS handshakes", handshakes(sumA), handshakes(sumB)},
 		{"requests on the network", fmt.Sprint(sumA.requests), fmt.Sprint(sumB.requests)},
 		{"from the private cache", fmt.Sprint(sumA.cached), fmt.Sprint(sumB.cached)},

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/quic-go/quic-go"
 
@@ -151,9 +153,9 @@ func (c *H3Client) goneAway(id uint64) error {
 	c.mu.Lock()
 	c.goingAway = true
 	var lost []*h3Call
-	for n, x := range c.calls {
+	for _, n := range slices.Sorted(maps.Keys(c.calls)) {
 		if uint64(n) >= id {
-			lost = append(lost, x)
+			lost = append(lost, c.calls[n])
 		}
 	}
 	c.mu.Unlock()

@@ -340,3 +340,43 @@ func TestH3Tunnel(t *testing.T) {
 		}
 	})
 }
+
+func TestParsePriority(t *testing.T) {
+	for _, tt := range []struct {
+		value       string
+		urgency     int8
+		incremental bool
+	}{
+		{"", 3, false}, {"u=0", 0, false}, {"u=5, i", 5, true}, {"i=?0;x, u=7;y=1", 7, false}, {"i=?1", 3, true},
+		{"u=8", 3, false}, {"u=-1", 3, false}, {"u=\"1\", other, u", 3, false}, {"u=1, u=2", 2, false},
+	} {
+		if u, i := parsePriority(tt.value); u != tt.urgency || i != tt.incremental {
+			t.Errorf("%q: got %d, %v", tt.value, u, i)
+		}
+	}
+}
+
+// TestH3Priorities: of two responses the more urgent one arrives first.
+func TestH3Priorities(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := serveQUICOn(t, &memnet.Net{Delay: 10 * time.Millisecond}, &Server{Handler: HandlerFunc(func(x Exchange) {
+			time.Sleep(time.Second) // until both are asked for
+			_ = x.Respond(200, nil, 200_000)
+			_, _ = x.Write(make([]byte, 200_000))
+		})})
+		c := w.dial(t, H3Dialer{})
+		order := make(chan string, 2)
+		for _, urgency := range []string{"u=6", "u=1"} {
+			go func() {
+				r := get("/")
+				r.Fields = field.Fields{{Name: "Priority", Value: urgency}}
+				do(t, secured{c}, r)
+				order <- urgency
+			}()
+			synctest.Wait()
+		}
+		if first, second := <-order, <-order; first != "u=1" || second != "u=6" {
+			t.Errorf("%s came before %s", first, second)
+		}
+	})
+}

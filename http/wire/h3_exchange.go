@@ -83,6 +83,7 @@ func (x *h3Exchange) request() (bad *refusal, err error) {
 		x.body = &h3Body{x: x}
 		x.req.Body, x.req.Trailers = x.body, x.body.Trailers
 	}
+	prioritise(x.q, x.req.Fields)
 	x.need = time.Time{}
 	x.in = pace{period: x.h.limits.BodyIdleTimeout, rate: MinRate}
 	return nil, nil

@@ -72,7 +72,9 @@ type Edge struct {
 	HTTP, HTTPS  []netip.AddrPort
 	HTTP3        bool // over QUIC too, at the addresses of HTTPS
 	Certificates []Certificate
-	Memory       int64            // bytes of cache
+	Memory       int64            // bytes of cache in memory
+	Store        string           // directory of the cache on disk; "": there is none
+	StoreSize    int64            // bytes that its files may take
 	Resolvers    []netip.AddrPort // ask for the origins' names here; empty: the system's
 	Peers        []netip.Prefix   // those of them that are our own: they are told the trace
 	Hosts        string           // text of a hosts file asked first, with HostsFile its name

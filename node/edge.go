@@ -9,6 +9,7 @@ import (
 
 	"waypost/edge"
 	"waypost/edge/store"
+	"waypost/edge/store/disk"
 	"waypost/fetch"
 	"waypost/http/wire"
 	"waypost/tls/cert"
@@ -34,10 +35,11 @@ func (n *Node) edge() (role, error) {
 	if err != nil {
 		return role{}, err
 	}
+	objects := n.store(c.Memory)
 	e, err := edge.New(edge.Config{
 		Name:       c.Name,
 		Sites:      c.Sites,
-		Store:      n.store(c.Memory),
+		Store:      objects,
 		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots, Sessions: tls.NewLRUClientSessionCache(originSessions)},
 		Station:    n.station("edge " + c.Name),
 		TrustTrace: n.config.Trust,
@@ -48,6 +50,9 @@ func (n *Node) edge() (role, error) {
 	n.cache = e
 	return role{
 		listen: func(ctx context.Context) ([]func(context.Context) error, error) {
+			if err := n.openDisk(objects); err != nil {
+				return nil, err
+			}
 			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e})
 			if err != nil {
 				return plain, err
@@ -55,8 +60,23 @@ func (n *Node) edge() (role, error) {
 			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, wire.Server{Handler: e, TLS: tlsConfig}, c.HTTP3)
 			return append(plain, secure...), err
 		},
-		close: e.Close,
+		close: func() error { return errors.Join(e.Close(), objects.Close()) },
 	}, nil
+}
+
+// openDisk puts the store on its disk, where the configuration names one.
+func (n *Node) openDisk(objects *store.Memory) error {
+	c := n.config.Edge
+	if c.Store == "" {
+		return nil
+	}
+	log, err := disk.Open(disk.Options{Dir: c.Store, Bytes: c.StoreSize})
+	if err != nil {
+		return fmt.Errorf("edge.store: %w", err)
+	}
+	n.options.Log.Info("cache on disk", "directory", c.Store, "objects", log.Len(), "bytes", log.Bytes())
+	objects.PutOn(log)
+	return nil
 }
 
 // store is the edge's memory.

@@ -8,6 +8,7 @@ import (
 
 	"waypost/dns"
 	"waypost/dns/resolver"
+	"waypost/edge/store/disk"
 )
 
 // The sections of the roles, as they stand in the file.
@@ -95,7 +96,7 @@ func (r configReader) zones(s *section, doc string) []*dns.Zone {
 }
 
 func (r configReader) edge(s *section) *Edge {
-	e := &Edge{Name: "edge", Memory: 256 << 20, Peers: loopback()}
+	e := &Edge{Name: "edge", Memory: 256 << 20, StoreSize: 8 << 30, Peers: loopback()}
 	read(s, "name", "name", "The edge's name in records and in Cache-Status: letters, digits, dots, dashes, underscores.", &e.Name, parseEdgeName)
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &e.HTTP)
 	s.addrs("https", "Addresses for HTTPS: TLS with HTTP/2 and HTTP/1.1.", 0, &e.HTTPS)
@@ -128,6 +129,16 @@ func (r configReader) edge(s *section) *Edge {
 		s.fail("https", "HTTPS needs certificates: list cert and key files under edge.certificates")
 	}
 	s.size("memory", "Bytes of cache in memory. 256MiB where nothing is said.", &e.Memory)
+	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said.", &e.Store)
+	if e.Store != "" {
+		e.Store = relativeTo(r.reader.file, e.Store)
+	}
+	s.size("store_size", "Bytes that the files in store may take. 8GiB where nothing is said.", &e.StoreSize)
+	if s.has("store_size") && e.Store == "" {
+		s.fail("store_size", "goes with store: name the directory")
+	} else if e.StoreSize < disk.MinBytes {
+		s.fail("store_size", "%d bytes are too few: the least is 1MiB", e.StoreSize)
+	}
 	s.addrs("resolvers", "Name servers asked for the origins' addresses; the system's where nothing is said.", 53, &e.Resolvers)
 	s.prefixes("peers", "Those of them that are our own: they are told the trace. Loopback where nothing is said.", &e.Peers)
 	s.text("hosts", "A hosts file asked before them.", &e.HostsFile)

@@ -17,6 +17,7 @@ type oneEdge struct {
 	cert, key         string
 	origin            []string
 	memory            string
+	store, storeSize  string
 	http3             bool
 	admin, token      string
 }
@@ -49,6 +50,8 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
+	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start")
+	cmd.Flags().StringVar(&f.storeSize, "store-size", "8GiB", "`SIZE` of the files in --store")
 	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
 	return cmd
 }
@@ -67,6 +70,9 @@ func (f *oneEdge) config() (*node.Config, error) {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n", f.memory)
+	if f.store != "" {
+		fmt.Fprintf(&text, "  store: %q\n  store_size: %q\n", f.store, f.storeSize)
+	}
 	list(&text, "  http", f.listen)
 	list(&text, "  https", f.listenTLS)
 	if f.http3 {
@@ -98,7 +104,7 @@ func flagError(err error) error {
 	for _, p := range problems {
 		flag := p.Key
 		for _, f := range [...]struct{ key, flag string }{
-			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"},
+			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
 		} {
 			if strings.HasPrefix(p.Key, f.key) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -101,5 +102,64 @@ func TestEdgeAndPurge(t *testing.T) {
 	}
 	if _, errs, code := waypost(t, "purge", "--ask", "http://"+admin, "--token-file", file(t, "wrong", "not the token here"), page); code != exitFailed || !strings.Contains(errs, "401") {
 		t.Errorf("with the wrong token: exit %d, %q", code, errs)
+	}
+}
+
+// TestEdgeKeepsItsCache: what the edge had when it was killed it serves after
+// a restart, byte for byte, without the origin.
+func TestEdgeKeepsItsCache(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=600")
+		_, _ = io.WriteString(w, strings.Repeat(r.URL.Path, 5000))
+	}))
+	defer origin.Close()
+	dir, edge := t.TempDir(), freePort(t)
+	const objects = 40
+	served := 0
+	for round := range 3 {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), self, "edge", "--listen", edge, "--origin", origin.URL, "--store", dir, "--store-size", "64MiB", "--memory", "1MiB")
+		cmd.Env = append(os.Environ(), asCommand+"=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cacheStatus(t, "http://"+edge+"/ready")
+		for i := range objects {
+			path := fmt.Sprintf("/%d", i)
+			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+edge+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if round > 0 {
+				r.Header.Set("Cache-Control", "only-if-cached")
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			switch {
+			case err != nil || round == 0 && resp.StatusCode != 200:
+				t.Fatalf("round %d, %s: %d, %v", round, path, resp.StatusCode, err)
+			case resp.StatusCode == 200 && string(body) != strings.Repeat(path, 5000):
+				t.Errorf("round %d, %s: another body", round, path)
+			case resp.StatusCode == 200 && round > 0:
+				served++
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		http.DefaultClient.CloseIdleConnections()
+	}
+	// Only what was on its way to the disk when the process was killed is
+	// gone: the last few of 40.
+	if served < 2*objects*3/4 {
+		t.Errorf("%d of %d objects were served from the disk", served, 2*objects)
 	}
 }

@@ -63,7 +63,7 @@ func TestWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"lod"}, `unknown command "lod", did you mean load?`},
+		{[]string{"lod"}, `unknown command "lod", did you mean load or lab?`},
 		{[]string{"load"}, "wants one URL, got 0 arguments"},
 		{[]string{"load", "--tmes", "2", "x"}, "unknown flag: --tmes"},
 		{[]string{"load", "http://exa mple/"}, "exa mple"},

@@ -5,11 +5,11 @@
 //
 // It is read in this order. Page loads: rows.go, then steps.go, waterfall.go,
 // diff.go, svg.go, and words.go for the sentences. What goes between hosts:
-// sequence.go and chart.go are the nouns, fold.go chooses what is shown,
-// connection.go reads them out of a record, ladder.go and curves.go draw for
-// a terminal, picture.go, svg_ladder.go, svg_chart.go and svg_trail.go for a
-// page. The page: document.go, page.go, page_load.go, page.css. limits.go
-// bounds all of it.
+// sequence.go and chart.go are the nouns, connection.go and windows.go read
+// them out of a record, kinds.go, order.go and fold.go choose what is shown,
+// ladder.go, curves.go and columns.go draw for a terminal, picture.go,
+// svg_ladder.go, svg_chart.go and svg_trail.go for a page. The page:
+// document.go, page.go, page_load.go, page.css. limits.go bounds all of it.
 package report
 
 import (

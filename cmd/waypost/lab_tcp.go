@@ -47,7 +47,7 @@ client, counted from the SYN, which is 1. SACK is on with cubic and off with
 tahoe, reno and newreno, which are from before it; --sack says otherwise.`,
 		Example: `  waypost lab tcp                                     1 MB over 10 Mbit/s: slow start fills the queue
   waypost lab tcp --bytes 60KB --drop 8 --cc reno     three duplicate ACKs and a fast retransmit
-  waypost lab tcp --bytes 60KB --drop 42 --cc reno    the last segment: nothing follows, so the timer must find it
+  waypost lab tcp --bytes 60KB --drop 44 --cc reno    the last segment: nothing follows, so the timer must find it
   waypost lab tcp --drop 1 --bytes 5KB                a lost SYN costs a second
   waypost lab tcp --loss 2% --cc cubic --html tcp.html
   waypost lab tcp --window 16KB --delay 50ms          the receiver is the limit
@@ -69,10 +69,11 @@ tahoe, reno and newreno, which are from before it; --sack says otherwise.`,
 	flags.DurationVar(&f.delay, "delay", 20*time.Millisecond, "the link's `TIME` one way")
 	flags.StringVar(&f.rate, "rate", "10Mbit", "the link's `SPEED` per second, 0 for no bound")
 	flags.StringVar(&f.queue, "queue", "64KB", "`BYTES` that wait for the link at most; what comes then is dropped")
-	flags.StringVar(&f.loss, "loss", "0%", "what the link loses: `2%`, 'nth 3,7' (frames each way) or 'burst 1% 25%' (chances to enter and leave)")
+	flags.StringVar(&f.loss, "loss", "0%", "`WHAT` the link loses: 2%, 'nth 3,7' (frames each way) or 'burst 1% 25%' (chances to enter and leave)")
 	flags.IntSliceVar(&f.drop, "drop", nil, "lose these segments of the client besides, `N,N…`; 1 is the SYN, 3 the first data")
 	flags.StringVar(&f.cc, "cc", "cubic", "congestion control: tahoe, reno, newreno or cubic")
 	flags.BoolVar(&f.sack, "sack", true, "selective acknowledgements (default: with cubic only)")
+	flags.Lookup("sack").DefValue = "false" // it depends, as the text says
 	flags.StringVar(&f.window, "window", "1MiB", "the receiver's buffer in `BYTES`, the most that it offers")
 	flags.Uint64Var(&f.seed, "seed", 1, "what is drawn by lot depends on this `NUMBER` alone")
 	flags.StringVar(&f.html, "html", "", "write the diagrams as a page to `FILE`")

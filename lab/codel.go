@@ -49,6 +49,9 @@ func (c *codel) drops(now time.Duration, f *frame, left, mtu int) bool {
 	return true
 }
 
+// empty is told that nothing waits.
+func (c *codel) empty() { c.dropping, c.aboveSince = false, 0 }
+
 // above reports whether the wait has been above the target for an interval
 // (dodequeue of §5.6). A queue of less than a packet is never too long.
 func (c *codel) above(now, wait time.Duration, left, mtu int) bool {

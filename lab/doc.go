@@ -50,7 +50,7 @@
 // what a link does, link.go and direction.go do it with loss.go, queue.go and
 // codel.go. loop.go moves frames from stage.go through agenda.go to their
 // nodes: hosts, switch.go, nat.go. virtualloop.go is the loop in virtual time,
-// quiet.go keeps the garbage collector out of it. region.go and routes.go
+// quiet.go keeps the runtime from having a say. region.go and routes.go
 // build internets; tap.go, capture.go and sequence.go watch them. virtual.go
 // enters virtual time from an ordinary program.
 package lab

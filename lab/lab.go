@@ -53,7 +53,6 @@ type Lab struct {
 	regions    []*Region
 	numbered   int // regions made so far
 	between    int // links between regions made so far
-	captures   []*Capture
 	closed     bool
 }
 
@@ -81,9 +80,9 @@ func (l *Lab) Close() {
 		for _, n := range nodes {
 			switch n := n.(type) {
 			case *Host:
-				n.Host.Close()
+				n.Close()
 			case *Router:
-				n.Host.Host.Close()
+				n.Close()
 			}
 		}
 	}
@@ -98,9 +97,16 @@ func (l *Lab) Epoch() time.Time { return l.epoch }
 
 // At runs f in a goroutine of its own when the lab is as old as at says; at
 // once if it is that old already. Actions of one instant begin in the order
-// in which they were given, each, in virtual time, when the one before has
-// come to wait for something.
+// in which they were given; in virtual time each begins when the one before
+// has come to wait for something, a nanosecond later.
 func (l *Lab) At(at time.Duration, f func()) { l.loop.schedule(at, f) }
+
+// Disturbed counts the events of a virtual lab that took so long, 10 ms of
+// real time and more, that the runtime may have let goroutines run in another
+// order: when the system is too busy to give the process its turn, or when
+// the program computes for long. A run with 0 is the run of its seed; others
+// most often are.
+func (l *Lab) Disturbed() int { return int(l.loop.disturbed.Load()) }
 
 // Node returns the node of that name, or nil.
 func (l *Lab) Node(name string) Node {

@@ -18,10 +18,28 @@ import (
 	"waypost/trace"
 )
 
+// lines is what several goroutines say.
+type lines struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (l *lines) add(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.said = append(l.said, fmt.Sprintf(format, args...))
+}
+
+func (l *lines) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.said)
+}
+
 func TestActionsOfOneInstant(t *testing.T) {
 	inVirtualTime(t, func(l *Lab) {
-		var said []string
-		say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+		var said lines
+		say := said.add
 		for n := range 5 {
 			l.At(time.Second, func() {
 				say("%d begins", n)
@@ -34,15 +52,15 @@ func TestActionsOfOneInstant(t *testing.T) {
 		}
 		l.At(time.Millisecond, func() { say("early") })
 		time.Sleep(3 * time.Second)
-		l.At(time.Second, func() { say("late, at %s", l.Now()) })
+		l.At(time.Second, func() { say("late, at %s", l.Now().Round(time.Microsecond)) })
 		time.Sleep(time.Second)
 		want := []string{"early"}
 		for n := range 5 {
 			want = append(want, fmt.Sprintf("%d begins", n), fmt.Sprintf("%d works", n), fmt.Sprintf("%d waits", n))
 		}
 		want = append(want, "late, at 3s")
-		if !slices.Equal(said, want) {
-			t.Errorf("said\n%q\nwant\n%q", said, want)
+		if !slices.Equal(said.all(), want) {
+			t.Errorf("said\n%q\nwant\n%q", said.all(), want)
 		}
 	})
 }
@@ -58,16 +76,16 @@ func TestSpacing(t *testing.T) {
 		c2 := must(a.ListenPacket(ctx, port("192.0.2.1:1002")))
 		must(c1.WriteToUDPAddrPort(nil, port("192.0.2.2:53"))) // neighbours are found
 		time.Sleep(time.Second)
-		var at []string
+		var at lines
 		start := l.Now()
-		k.Tap(func(f Frame) { at = append(at, (f.Arrived - start).String()) })
+		k.Tap(func(f Frame) { at.add("%s", f.Arrived-start) })
 		for range 2 {
 			must(c2.WriteToUDPAddrPort(nil, port("192.0.2.2:53")))
 			must(c1.WriteToUDPAddrPort(nil, port("192.0.2.2:53")))
 		}
 		time.Sleep(time.Second)
-		if want := []string{"1ms", "1ms", "1.000001ms", "1.000001ms"}; !slices.Equal(at, want) {
-			t.Errorf("arrived at %v, want %v", at, want)
+		if want := []string{"1ms", "1ms", "1.000001ms", "1.000001ms"}; !slices.Equal(at.all(), want) {
+			t.Errorf("arrived at %v, want %v", at.all(), want)
 		}
 		server.Close()
 		c1.Close()

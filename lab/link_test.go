@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"math"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -69,11 +68,11 @@ func TestJitterKeepsOrder(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Second)
-		if len(b.got) != 200 || !slices.IsSorted(b.numbers()) {
+		if len(b.all()) != 200 || !slices.IsSorted(b.numbers()) {
 			t.Fatalf("got %v", b.numbers())
 		}
 		var least, most time.Duration = time.Hour, 0
-		for _, g := range b.got {
+		for _, g := range b.all() {
 			d := g.at - time.Duration(g.n)*time.Millisecond
 			least, most = min(least, d), max(most, d)
 		}
@@ -91,7 +90,7 @@ func TestReorderHoldsBack(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		held := 0
-		for _, g := range b.got {
+		for _, g := range b.all() {
 			switch d := g.at - time.Duration(g.n)*time.Millisecond; d {
 			case 10 * time.Millisecond:
 			case 15 * time.Millisecond:
@@ -101,8 +100,8 @@ func TestReorderHoldsBack(t *testing.T) {
 			}
 		}
 		there, _ := k.Stats()
-		if len(b.got) != 200 || slices.IsSorted(b.numbers()) || held < 8 || held > 40 || there.Reordered != int64(held) {
-			t.Errorf("%d frames, %d held back, %d counted", len(b.got), held, there.Reordered)
+		if len(b.all()) != 200 || slices.IsSorted(b.numbers()) || held < 8 || held > 40 || there.Reordered != int64(held) {
+			t.Errorf("%d frames, %d held back, %d counted", len(b.all()), held, there.Reordered)
 		}
 	})
 }
@@ -120,7 +119,7 @@ func TestDuplicateAndCorrupt(t *testing.T) {
 		a.end.Transmit(want)
 		time.Sleep(time.Second)
 		turned := 0
-		for i, c := range b.got[0].data {
+		for i, c := range b.all()[0].data {
 			for x := c ^ want[i]; x != 0; x &= x - 1 {
 				if turned++; i < packet.EthernetSize {
 					t.Errorf("bit of byte %d turned, in the Ethernet header", i)
@@ -135,10 +134,10 @@ func TestDuplicateAndCorrupt(t *testing.T) {
 
 func TestLoss(t *testing.T) {
 	pair(t, "loss nth 2,3,6", func(l *Lab, a, b *probe, k *Link) {
-		var why []string
+		var why lines
 		k.Tap(func(f Frame) {
 			if f.Lost {
-				why = append(why, f.Why)
+				why.add("%s", f.Why)
 			}
 		})
 		for n := 1; n <= 7; n++ {
@@ -148,8 +147,8 @@ func TestLoss(t *testing.T) {
 		if got := b.numbers(); !slices.Equal(got, []int{1, 4, 5, 7}) {
 			t.Errorf("got %v", got)
 		}
-		if want := []string{"Frame 2 on this way was to be lost.", "Frame 3 on this way was to be lost.", "Frame 6 on this way was to be lost."}; !reflect.DeepEqual(why, want) {
-			t.Errorf("the tap heard %q", why)
+		if want := []string{"Frame 2 on this way was to be lost.", "Frame 3 on this way was to be lost.", "Frame 6 on this way was to be lost."}; !slices.Equal(why.all(), want) {
+			t.Errorf("the tap heard %q", why.all())
 		}
 	})
 	for _, test := range []struct {
@@ -232,7 +231,7 @@ func TestCoDelKeepsTheWaitShort(t *testing.T) {
 				time.Sleep(2 * time.Millisecond)
 			}
 			time.Sleep(5 * time.Second)
-			for _, g := range b.got {
+			for _, g := range b.all() {
 				if sent[g.n] > 6*time.Second { // CoDel takes its time to reach an unresponsive sender
 					longest = max(longest, g.at-sent[g.n])
 				}

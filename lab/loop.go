@@ -2,6 +2,7 @@ package lab
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,9 @@ type loop struct {
 	acts   uint64     // actions given so far
 	frames uint64     // frames that have entered links
 	clock  *time.Timer
+
+	acted     time.Duration // in virtual time: when the latest action began
+	disturbed atomic.Int64  // see Lab.Disturbed
 }
 
 // delivery is a frame that has arrived at a host.
@@ -39,7 +43,7 @@ type delivery struct {
 func newLoop(l *Lab) *loop {
 	return &loop{
 		lab: l, wake: make(chan struct{}, 1), done: make(chan struct{}),
-		in: &staged{}, out: &staged{},
+		in: &staged{}, out: &staged{}, acted: -1,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,13 +157,13 @@ func TestNATIsBounded(t *testing.T) {
 		ctx := context.Background()
 		a := must(server.ListenPacket(ctx, port("203.0.113.80:1")))
 		defer a.Close()
-		heard := 0
+		var heard atomic.Int64
 		go func() {
 			for {
 				if _, _, err := a.ReadFromUDPAddrPort(make([]byte, 10)); err != nil {
 					return
 				}
-				heard++
+				heard.Add(1)
 			}
 		}()
 		knock := func() {
@@ -173,12 +174,12 @@ func TestNATIsBounded(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if knock(); heard != 3 {
-			t.Errorf("heard %d of 5, with room for 3", heard)
+		if knock(); heard.Load() != 3 {
+			t.Errorf("heard %d of 5, with room for 3", heard.Load())
 		}
 		time.Sleep(time.Minute)
-		if knock(); heard != 6 {
-			t.Errorf("heard %d, want 3 more once the old ones have ended", heard)
+		if knock(); heard.Load() != 6 {
+			t.Errorf("heard %d, want 3 more once the old ones have ended", heard.Load())
 		}
 	})
 }

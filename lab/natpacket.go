@@ -143,7 +143,7 @@ func (p ipv4Packet) correctTransport(old, changed []byte) {
 // transportSum is the checksum of the transport, nil where there is none.
 func (p ipv4Packet) transportSum() []byte {
 	b := p.transport()
-	at := 0
+	var at int
 	switch p.protocol() {
 	case packet.ProtocolTCP:
 		at = 16

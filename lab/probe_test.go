@@ -3,6 +3,8 @@ package lab
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +18,15 @@ type probe struct {
 	lab   *Lab
 	end   *end
 	taken spacing
+	mu    sync.Mutex
 	got   []got
+}
+
+// all returns what has arrived so far.
+func (p *probe) all() []got {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got)
 }
 
 // got is a frame that has arrived.
@@ -36,6 +46,8 @@ func (p *probe) plug(e *end, _ Port) error {
 		if len(data) >= packet.EthernetSize+4 {
 			n = int(binary.BigEndian.Uint32(data[packet.EthernetSize:]))
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.got = append(p.got, got{p.lab.Now(), n, len(data), append([]byte(nil), data...)})
 	}
 	return nil
@@ -53,7 +65,7 @@ func numbered(n, size int, to packet.MAC) []byte {
 // numbers are those of the frames that arrived, in order.
 func (p *probe) numbers() []int {
 	var all []int
-	for _, g := range p.got {
+	for _, g := range p.all() {
 		all = append(all, g.n)
 	}
 	return all
@@ -62,7 +74,7 @@ func (p *probe) numbers() []int {
 // times tells when the frames arrived.
 func (p *probe) times() string {
 	text := ""
-	for _, g := range p.got {
+	for _, g := range p.all() {
 		text += fmt.Sprintf("%d@%s ", g.n, g.at)
 	}
 	return text

@@ -97,7 +97,11 @@ func (d *direction) dequeue(now time.Duration) *frame {
 			d.lose(f)
 			continue
 		}
-		if f == nil || !d.shape.CoDel || !d.queue.codel.drops(now, f, d.queue.bytes, d.shape.mtu()) {
+		if f == nil {
+			d.queue.codel.empty()
+			return nil
+		}
+		if !d.shape.CoDel || !d.queue.codel.drops(now, f, d.queue.bytes, d.shape.mtu()) {
 			return f
 		}
 		f.what, f.clause = "dropped by CoDel", "RFC 8289 §4.3"

@@ -1,11 +1,11 @@
 package lab
 
 import (
-	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync/atomic"
+	"time"
 )
 
 // While a virtual lab runs, nothing but its events may decide which
@@ -42,37 +42,51 @@ func alone() (restore func()) {
 	}
 }
 
-// garbage collects it at quiet moments.
-type garbage struct {
-	steps   int
-	next    uint64 // heap at which to collect
-	samples []metrics.Sample
+// quiet is what is done at the moments when everybody waits.
+type quiet struct {
+	disturbed *atomic.Int64
+	since     time.Duration // when the last moment ended, in real time
+	moments   int
+	next      uint64 // heap at which garbage is collected
+	samples   []metrics.Sample
 }
 
-// quiet is called when everybody waits.
-func (g *garbage) quiet() {
-	// The loop, woken again and again, would look to the runtime like a
-	// goroutine that has been running for long, and whoever runs when 10 ms
-	// are over would be sent to the end of the queue. So it begins anew.
+// moment is one of them.
+func (q *quiet) moment() {
+	if q.since > 0 && realTime()-q.since >= timeSlice {
+		q.disturbed.Add(1)
+	}
+	// The loop, woken again and again, would look to the runtime like one
+	// that has been running for long, and whoever runs when its time slice is
+	// over would be sent to the end of the queue. So it begins a new one.
 	runtime.Gosched()
-	if g.steps++; g.steps%quietSteps != 1 {
-		return
+	if q.moments++; q.moments%quietSteps == 1 {
+		q.collect()
+		alignTurns()
 	}
-	defer alignTurns()
-	if g.samples == nil {
-		g.samples = []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		g.next = g.heap() + quietGrowth
+	q.since = realTime()
+}
+
+// timeSlice is how long a goroutine runs before the runtime makes it give way
+// (forcePreemptNS of runtime/proc.go).
+const timeSlice = 10 * time.Millisecond
+
+// collect collects garbage when there is enough of it.
+func (q *quiet) collect() {
+	if q.samples == nil {
+		q.samples = []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		q.next = q.heap() + quietGrowth
 	}
-	if g.heap() >= g.next {
+	if q.heap() >= q.next {
 		runtime.GC()
-		live := g.heap()
-		g.next = live + max(quietGrowth, min(live, math.MaxInt64))
+		live := q.heap()
+		q.next = live + max(quietGrowth, live)
 	}
 }
 
-func (g *garbage) heap() uint64 {
-	metrics.Read(g.samples)
-	return g.samples[0].Value.Uint64()
+func (q *quiet) heap() uint64 {
+	metrics.Read(q.samples)
+	return q.samples[0].Value.Uint64()
 }
 
 // schedulerTurns is how often the scheduler looks first at the global queue,

@@ -64,7 +64,7 @@ func again() (int, error) {
 	select {
 	case s := <-signals:
 		child.Process.Kill() //nolint:errcheck // it has ended by itself
-		<-ended
+		<-ended              //nolint:errcheck // it was killed
 		return signalled + int(s.(syscall.Signal)), nil
 	case err := <-ended:
 		var exit *exec.ExitError

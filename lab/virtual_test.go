@@ -39,12 +39,21 @@ func program(what string) int {
 		fmt.Printf("%s %v args %q input %s lot %x\n", time.Since(start).Round(time.Hour), err, os.Args, input, key)
 		return 3
 	case "http/1.1", "h2", "h3":
-		record, err := secureHour(5, what)
+		o, err := secureHour(5, what)
 		if err != nil {
 			fmt.Println(err)
 			return 1
 		}
-		fmt.Printf("record %x\n", sha256.Sum256([]byte(record)))
+		fmt.Printf("%d %x\n", o.disturbed, sha256.Sum256([]byte(o.what)))
+		return 0
+	case "capture":
+		hash := sha256.New()
+		disturbed, err := capturedHour(hash, 7)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Printf("%d %x\n", disturbed, hash.Sum(nil))
 		return 0
 	case "panic":
 		panic("as planned")

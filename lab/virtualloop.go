@@ -13,10 +13,10 @@ func (p *loop) runVirtual() {
 	defer close(p.done)
 	restore := alone()
 	defer restore()
-	var garbage garbage
+	quiet := quiet{disturbed: &p.disturbed}
 	for {
 		waitForAll()
-		garbage.quiet()
+		quiet.moment()
 		p.admit()
 		if p.ended() {
 			return
@@ -54,6 +54,13 @@ func (p *loop) step() bool {
 		e := p.agenda.pop()
 		switch e.kind {
 		case acting:
+			if !e.taken { // each has its own nanosecond, as frames have (see spacing)
+				p.acted = max(now, p.acted+1)
+				if e.at, e.taken = p.acted, true; e.at > now {
+					p.agenda.push(e)
+					continue
+				}
+			}
 			p.lab.mu.Unlock()
 			go e.act()
 			return true

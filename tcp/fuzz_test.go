@@ -2,7 +2,9 @@ package tcp
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -37,7 +39,7 @@ type talker struct {
 
 func at(salt byte, i int) byte { return byte(i) ^ byte(i>>8)*31 ^ byte(i>>16)*17 ^ salt }
 
-func (u *talker) write(t *testing.T, m *sim, c *Conn, n int) {
+func (u *talker) write(t testing.TB, m *sim, c *Conn, n int) {
 	if u.closed || u.gone {
 		return
 	}
@@ -52,7 +54,7 @@ func (u *talker) write(t *testing.T, m *sim, c *Conn, n int) {
 	u.wrote += k
 }
 
-func (u *talker) receive(t *testing.T, m *sim, c *Conn, peer *talker, n int) {
+func (u *talker) receive(t testing.TB, m *sim, c *Conn, peer *talker, n int) {
 	if u.gone {
 		return
 	}
@@ -87,7 +89,8 @@ func FuzzConversation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { converse(t, b) })
 }
 
-func converse(t *testing.T, b []byte) {
+// converse plays one script.
+func converse(t testing.TB, b []byte) {
 	if len(b) > 4000 {
 		b = b[:4000]
 	}
@@ -133,10 +136,10 @@ func converse(t *testing.T, b []byte) {
 			u.receive(t, m, c, users[1-i], n)
 		case 4:
 			switch {
-			case op>>4 > 13 && c.state >= Established:
+			case op>>4 > 13 && c.state >= Established && in.next() < 50:
 				u.closed = true
 				c.CloseWrite(m.now)
-			case op>>4 == 13 && c.state >= Established:
+			case op>>4 == 13 && c.state >= Established && in.next() < 10:
 				u.gone = true
 				c.Close(m.now)
 			case op>>4 == 12:
@@ -200,71 +203,74 @@ func FuzzSegments(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 2, 0, 0, 0, 16, 1, 0, 5, 24, 0, 1, 100, 17, 0, 0, 0, 4, 8, 8})
 	f.Add([]byte("segments of all kinds, with SACK blocks and RSTs, in every state there is: 0123456789"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		in := &script{b[:min(len(b), 3000)]}
-		mode := in.next()
-		cfg := &Config{Congestion: Congestion(mode & 3), NoSACK: mode&4 != 0, NoTimestamps: mode&8 != 0, NoWindowScale: mode&16 != 0,
-			SendBuffer: 40_000, ReceiveBuffer: 20_000, Keepalive: DefaultKeepalive, Observe: func(*Event) {}}
-		now := time.Second
-		var c *Conn
-		l := Listen(&ListenConfig{Config: cfg, Backlog: 2, Cookies: CookieMode(mode >> 6 % 3)})
-		if mode&32 != 0 {
-			c = Dial(cfg, clientAddr, serverAddr, 1<<32-500, now)
-		}
-		var out Segment
-		for !in.done() {
-			switch op := in.next(); op & 15 {
-			case 0:
-				now += Time(in.next()) * time.Millisecond
-			case 1:
-				now += Time(in.next()) * 10 * time.Second
-			case 2:
-				if c != nil {
-					c.Write(now, make([]byte, int(in.next())*20))
-				}
-			case 3:
-				if c != nil {
-					c.Read(now, make([]byte, int(in.next())*20))
-				}
-			case 4:
-				if c != nil && op > 200 {
-					c.CloseWrite(now)
-				} else if c != nil && op < 20 {
-					c.Close(now)
-				}
-			case 5:
-				if c != nil {
-					c.PathMTU(now, int(in.next())*8)
-				}
-			default:
-				s := forge(in, c, op)
-				if c == nil || c.state == Closed {
-					Reset(&s)
-					if n, _, _ := l.Segment(now, serverAddr, clientAddr, &s); n != nil {
-						c = n
-					}
-				} else if n, ok := l.Renew(now, c, &s); ok {
+	f.Fuzz(func(t *testing.T, b []byte) { harass(t, b) })
+}
+
+// harass feeds forged segments and calls to one end.
+func harass(t testing.TB, b []byte) {
+	in := &script{b[:min(len(b), 3000)]}
+	mode := in.next()
+	cfg := &Config{Congestion: Congestion(mode & 3), NoSACK: mode&4 != 0, NoTimestamps: mode&8 != 0, NoWindowScale: mode&16 != 0,
+		SendBuffer: 40_000, ReceiveBuffer: 20_000, Keepalive: DefaultKeepalive, Observe: func(*Event) {}}
+	now := time.Second
+	var c *Conn
+	l := Listen(&ListenConfig{Config: cfg, Backlog: 2, Cookies: CookieMode(mode >> 6 % 3)})
+	if mode&32 != 0 {
+		c = Dial(cfg, clientAddr, serverAddr, 1<<32-500, now)
+	}
+	var out Segment
+	for !in.done() {
+		switch op := in.next(); op & 15 {
+		case 0:
+			now += Time(in.next()) * time.Millisecond
+		case 1:
+			now += Time(in.next()) * 10 * time.Second
+		case 2:
+			if c != nil {
+				c.Write(now, make([]byte, int(in.next())*20))
+			}
+		case 3:
+			if c != nil {
+				c.Read(now, make([]byte, int(in.next())*20))
+			}
+		case 4:
+			if c != nil && op > 200 {
+				c.CloseWrite(now)
+			} else if c != nil && op < 20 {
+				c.Close(now)
+			}
+		case 5:
+			if c != nil {
+				c.PathMTU(now, int(in.next())*8)
+			}
+		default:
+			s := forge(in, c, op)
+			if c == nil || c.state == Closed {
+				Reset(&s)
+				if n, _, _ := l.Segment(now, serverAddr, clientAddr, &s); n != nil {
 					c = n
-				} else {
-					c.Segment(now, &s)
 				}
-				l.Accept()
+			} else if n, ok := l.Renew(now, c, &s); ok {
+				c = n
+			} else {
+				c.Segment(now, &s)
 			}
-			if c == nil {
-				continue
-			}
-			if d, ok := c.Deadline(); ok && d <= now {
-				c.Tick(now)
-			}
-			for n := 0; c.Next(now, &out); n++ {
-				if n > 2000 {
-					t.Fatalf("no end of segments: %+v", c)
-				}
-			}
-			checkQuiet(t, c)
-			c.Info()
+			l.Accept()
 		}
-	})
+		if c == nil {
+			continue
+		}
+		if d, ok := c.Deadline(); ok && d <= now {
+			c.Tick(now)
+		}
+		for n := 0; c.Next(now, &out); n++ {
+			if n > 2000 {
+				t.Fatalf("no end of segments: %+v", c)
+			}
+		}
+		checkQuiet(t, c)
+		c.Info()
+	}
 }
 
 // forge makes a segment whose numbers lie near those of c.
@@ -313,4 +319,24 @@ func forge(in *script, c *Conn, op byte) Segment {
 		s.Options.TSVal, s.Options.TSEcr = c.tsRecent+1, 1
 	}
 	return s
+}
+
+// TestScripts runs both with many random scripts, more than the corpus of the
+// fuzzer holds.
+func TestScripts(t *testing.T) {
+	n := uint64(400)
+	if testing.Short() {
+		n = 40
+	}
+	for seed := range n {
+		r := rand.New(rand.NewPCG(seed, 99))
+		b := make([]byte, r.IntN(1500))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			converse(t, b)
+			harass(t, b)
+		})
+	}
 }

@@ -115,9 +115,16 @@ func (c *Conn) established(now Time, s *Segment, reason, clause string) {
 	c.una = s.Ack
 	c.retries = 0
 	c.synDue = false
-	c.sample(now, s)
+	if !c.karn || s.Options.TSEcr == c.cfg.stamp(c.timedAt) {
+		c.sample(now, s)
+	}
+	c.karn = false
 	if !c.measured && c.synRetries > 0 {
 		// RFC 6298 §5.7: without a sample, data begin with three seconds.
+		// An answer to an earlier SYN than the last is none, although RFC
+		// 7323 §4.1 would time it: a peer whose SYN,ACK was lost goes on to
+		// echo the first SYN, and the time holds our own timeouts. After
+		// two of them data would wait nine seconds for their first timer.
 		c.rto = lostSYNRTO
 	}
 	c.rtx.stop()
@@ -147,11 +154,12 @@ func (c *Conn) nextSYN(now Time, s *Segment) bool {
 	}
 	s.Window = uint16(min(c.cfg.receiveBuffer(), 0xffff))
 	c.offer(now, &s.Options)
+	c.timedAt = now
 	if again {
 		c.timing, c.karn = false, true
 		c.sentAgain(now, s, c.why)
 	} else {
-		c.timing, c.timed, c.timedAt = true, c.nxt, now
+		c.timing, c.timed = true, c.nxt
 		c.stalledAt = now
 	}
 	c.armRTO(now)

@@ -163,6 +163,22 @@ func TestSYNLostTimestamps(t *testing.T) {
 	}
 }
 
+// TestSYNACKLost: the peer answered the first SYN, but we hear only its answer
+// to the third. That it echoes the first tells nothing about the path.
+func TestSYNACKLost(t *testing.T) {
+	p := dialled(t, &Config{})
+	p.sent()
+	for i := range 2 {
+		p.pass(time.Second << i)
+		p.out("SYN 0:0")
+	}
+	p.now += 100 * time.Millisecond
+	p.in("SYN,ACK 0:1 mss 1000 ts 9/1001")
+	if i := p.c.Info(); i.SRTT != 0 || i.RTO != 3*time.Second {
+		t.Errorf("SRTT %v, RTO %v, want none and 3s", i.SRTT, i.RTO)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	p := dialled(t, plain())
 	p.sent()

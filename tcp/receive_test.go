@@ -228,7 +228,7 @@ func TestSpans(t *testing.T) {
 		}
 		total := 0
 		for i, in := range want {
-			if l.holds(base+uint32(i)) != in {
+			if n := base + uint32(i); l.covered(n, n+1) != 0 != in {
 				t.Fatalf("%d: want %v in %v", i, in, l)
 			}
 			if in {

@@ -95,8 +95,10 @@ func (c *Conn) recovered(now Time, cwnd uint32, reason, clause string) {
 func (c *Conn) collapse(now Time, why cause, reduce bool) {
 	if reduce {
 		flight := c.flight() - min(c.limited, c.flight())
-		if c.phase == loss {
-			flight = c.pipe() // the rest was given up before
+		if c.phase != open {
+			// What the peer holds and what was given up before is not in
+			// the network, though FlightSize counts it.
+			flight = min(flight, c.pipe())
 		}
 		c.ssthresh = c.cc.reduce(c, now, flight)
 	}

@@ -25,12 +25,6 @@ func (l spans) find(seq uint32) int {
 	return lo
 }
 
-// holds reports whether seq is in the set.
-func (l spans) holds(seq uint32) bool {
-	i := l.find(seq)
-	return i < len(l) && atMost(l[i].left, seq)
-}
-
 // covered returns how many of the numbers from left on, before right, are in
 // the set.
 func (l spans) covered(left, right uint32) uint32 {

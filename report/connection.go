@@ -63,12 +63,18 @@ func (q *Sequence) laneOf(e trace.Event) (int, bool) {
 	default:
 		return 0, false
 	}
-	ends := slices.ContainsFunc(q.Lanes, isEnd)
-	if ends && !slices.ContainsFunc(q.Lanes, func(l Lane) bool { return l.Address == remote }) {
+	ends := 0
+	for _, l := range q.Lanes {
+		if isEnd(l) {
+			ends++
+		}
+	}
+	// An end that was never heard of has no address yet.
+	if ends > 1 && !slices.ContainsFunc(q.Lanes, func(l Lane) bool { return l.Address == remote }) {
 		return 0, false
 	}
 	lane := slices.IndexFunc(q.Lanes, func(l Lane) bool {
-		return l.Name == e.Station && (!ends || l.Address == local)
+		return l.Name == e.Station && (ends == 0 || l.Address == local)
 	})
 	return max(lane, 0), lane >= 0
 }

@@ -149,13 +149,20 @@ func (x *Result) Sums() []report.Sum {
 	if a.Utilization > 0 {
 		of = percent(a.Goodput/float64(x.Options.Link.Rate)) + " of the link's rate"
 	}
-	return []report.Sum{
-		{Name: "transferred", Value: amount(a.Bytes), Note: "in " + duration(a.Took)},
+	in := "in " + duration(a.Took)
+	if a.Bytes < x.Options.Bytes {
+		in = "of " + amount(x.Options.Bytes)
+	}
+	sums := []report.Sum{
+		{Name: "transferred", Value: amount(a.Bytes), Note: in},
 		{Name: "goodput", Value: bitrate(a.Goodput), Note: of},
 		{Name: "sent again", Value: strconv.Itoa(a.SentAgain[0]), Note: fmt.Sprintf("of %d segments", a.Segments[0])},
 		{Name: "losses found", Value: strconv.Itoa(a.Timeouts + a.Fast), Note: fmt.Sprintf("%d by duplicate ACKs, %d by timeout", a.Fast, a.Timeouts)},
-		{Name: "limited by", Value: strings.TrimPrefix(string(a.Limit), "the "), Note: a.limitText()},
 	}
+	if a.Limit != "" {
+		sums = append(sums, report.Sum{Name: "limited by", Value: strings.TrimPrefix(string(a.Limit), "the "), Note: a.limitText()})
+	}
+	return sums
 }
 
 // Tables are both ends side by side, and the sender's time.

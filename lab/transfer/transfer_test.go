@@ -161,6 +161,9 @@ func TestFailure(t *testing.T) {
 	if x == nil || x.Account.Bytes != 0 || x.Account.Lost[0] < 2 {
 		t.Fatalf("result = %+v, want the SYNs that were lost", x)
 	}
+	if len(x.Sequence.States) < 2 || x.Sequence.States[1].Name != "SYN-SENT" {
+		t.Errorf("states = %+v, want how far the client came", x.Sequence.States)
+	}
 	if !strings.Contains(x.Summary(), "Only 0 of it arrived") {
 		t.Errorf("summary = %q", x.Summary())
 	}

@@ -65,6 +65,7 @@ func TestMulticast(t *testing.T) {
 			if err := member.LeaveGroup(p.ib, group.Addr()); err == nil {
 				t.Error("left twice")
 			}
+			synctest.Wait()
 			for _, i := range p.ib.groups {
 				if i.addr == group.Addr() {
 					t.Error("the interface still listens to the group")

@@ -57,7 +57,7 @@ func TestNoAllocation(t *testing.T) {
 			if err := test.do(); err != nil {
 				t.Fatal(err)
 			}
-		}); n != 0 {
+		}); n != 0 && !raceEnabled { // then pools forget on purpose
 			t.Errorf("a %s costs %v allocations", test.name, n)
 		}
 	}
@@ -204,30 +204,51 @@ func TestSlowDevice(t *testing.T) {
 }
 
 // TestOrder: many goroutines write on connections of their own, both ways at
-// once; nothing is out of order on the wire, so nothing is sent again.
+// once. On the wire each direction of each has its bytes in order: a segment
+// may repeat what was sent before, but none leaves a gap.
 func TestOrder(t *testing.T) {
-	ha, hb := queuedPair(t, Config{}, Config{})
-	l := listenTCP(t, hb, "192.0.2.2:80")
+	p := newPair(t, 0, Config{}, Config{})
+	ends := map[packet.Flow]uint32{} // behind the last byte that was sent
+	p.wire.losing(func(_ int, frame []byte) bool {
+		flow, _ := packet.FlowOf(frame)
+		if flow.Protocol != packet.ProtocolTCP {
+			return false
+		}
+		h, payload, err := packet.ParseTCP(frame[ethernetSize+packet.IPv4Size:], flow.Src.Addr(), flow.Dst.Addr())
+		end, known := ends[flow]
+		switch {
+		case err != nil:
+			t.Error(err)
+		case known && int32(h.Seq-end) > 0:
+			t.Errorf("%v: %d bytes are missing before %d", flow, h.Seq-end, h.Seq)
+		}
+		next := h.Seq + uint32(len(payload))
+		if h.Flags&(packet.SYN|packet.FIN) != 0 {
+			next++
+		}
+		if !known || int32(next-end) > 0 {
+			ends[flow] = next
+		}
+		return false
+	})
+	l := listenTCP(t, p.b, "192.0.2.2:80")
 	var all sync.WaitGroup
 	for range 8 {
-		c := dialTCP(t, ha, "192.0.2.2:80")
+		c := dialTCP(t, p.a, "192.0.2.2:80")
 		s, err := l.AcceptTCP()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ends := range [][2]*TCPConn{{c, s}, {s, c}} {
+		for _, way := range [][2]*TCPConn{{c, s}, {s, c}} {
 			all.Go(func() {
 				for range 100 {
-					ends[0].Write(make([]byte, 10_000))
+					way[0].Write(make([]byte, 10_000))
 				}
-				ends[0].CloseWrite()
+				way[0].CloseWrite()
 			})
 			all.Go(func() {
-				if n, err := io.Copy(io.Discard, ends[1]); n != 1_000_000 || err != nil {
+				if n, err := io.Copy(io.Discard, way[1]); n != 1_000_000 || err != nil {
 					t.Error(n, err)
-				}
-				if i := ends[1].Info(); i.Dropped > 0 {
-					t.Errorf("%d segments were not taken", i.Dropped)
 				}
 			})
 		}
@@ -241,11 +262,11 @@ func TestSeed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPair(t, time.Millisecond, Config{Seed: seed}, Config{Seed: seed})
 			var log strings.Builder
-			p.wire.lose = func(from int, frame []byte) bool {
+			p.wire.losing(func(from int, frame []byte) bool {
 				log.WriteByte(byte(from))
 				log.Write(frame)
 				return false
-			}
+			})
 			c, s := p.connected(t)
 			u := listenUDP(t, p.a, "")
 			u.WriteToUDPAddrPort(make([]byte, 3000), addrPort("192.0.2.2:9"))

@@ -16,7 +16,7 @@ func TestARPExchange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, time.Millisecond, Config{}, Config{})
 		p.wire.frames()
-		p.wire.start = time.Now()
+		p.wire.from(time.Now())
 		if _, err := p.a.Ping(t.Context(), addr("192.0.2.2")); err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +84,7 @@ func TestNobodyThere(t *testing.T) {
 			if got, want := time.Since(start), 3*time.Second; got != want {
 				t.Errorf("read failed after %v, want %v", got, want)
 			}
+			synctest.Wait()
 			if p.a.held != 0 {
 				t.Errorf("%d bytes are still held", p.a.held)
 			}
@@ -122,6 +123,7 @@ func TestHeldPackets(t *testing.T) {
 				t.Fatalf("read datagram %d, %v, want %d", b[0], err, n)
 			}
 		}
+		synctest.Wait()
 		if s.queue.count != 0 {
 			t.Errorf("%d datagrams more than held", s.queue.count)
 		}
@@ -159,12 +161,12 @@ func TestReachability(t *testing.T) {
 		send()
 		step("used again", 0, "delay")
 		p.wire.frames()
-		p.wire.start = start
+		p.wire.from(start)
 		step("5 s later, asked and answered", delayFirstProbe+10*time.Millisecond, "reachable")
 		want := []string{"35.01s 0 ARP who has 192.0.2.2? tell 192.0.2.1", "35.011s 1 ARP 192.0.2.2 is at 02:00:00:00:00:0b"}
 		equal(t, "frame", p.wire.frames(), want)
 
-		p.wire.lose = func(int, []byte) bool { return true }
+		p.wire.losing(func(int, []byte) bool { return true })
 		time.Sleep(reachableTime)
 		send()
 		step("used, the link is dead", delayFirstProbe+time.Millisecond, "probe")
@@ -227,7 +229,7 @@ func TestNeighbourCacheBounded(t *testing.T) {
 func TestPingCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, time.Millisecond, Config{}, Config{})
-		p.wire.lose = func(_ int, frame []byte) bool { _, ok := packet.FlowOf(frame); return ok } // IP, not ARP
+		p.wire.losing(func(_ int, frame []byte) bool { _, ok := packet.FlowOf(frame); return ok }) // IP, not ARP
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
 		start := time.Now()

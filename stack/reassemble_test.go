@@ -61,6 +61,7 @@ func TestReassembly(t *testing.T) {
 					t.Errorf("delivered: %v, want %v", got, test.want)
 				}
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				if f := &p.a.fragments; f.bytes != 0 || len(f.unfinished) != 0 || len(f.oldest) != 0 {
 					t.Errorf("a minute later %d bytes of %d packets are kept", f.bytes, len(f.unfinished))
 				}

@@ -104,14 +104,12 @@ func TestRecordLoss(t *testing.T) {
 		p := newPair(t, 10*time.Millisecond, Config{Station: &trace.Station{Name: "a", Recorder: &all}}, Config{})
 		c, s := p.connected(t)
 		sent := 0
-		p.wire.mu.Lock()
-		p.wire.lose = func(from int, f []byte) bool {
+		p.wire.losing(func(from int, f []byte) bool {
 			if from == 0 && len(f) > 1000 {
 				sent++
 			}
 			return from == 0 && sent == 5 && len(f) > 1000
-		}
-		p.wire.mu.Unlock()
+		})
 		go func() {
 			c.Write(make([]byte, 100_000))
 			c.Close()

@@ -96,6 +96,7 @@ func TestTCP(t *testing.T) {
 				t.Errorf("read after close: %v", err)
 			}
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if got := len(p.b.connections); got != 0 {
 				t.Errorf("the server keeps %d connections", got)
 			}
@@ -119,7 +120,7 @@ func TestTCPTransfer(t *testing.T) {
 			c, s := p.connected(t)
 			random := rand.New(rand.NewPCG(1, 2))
 			if lossy {
-				p.wire.lose = func(int, []byte) bool { return random.IntN(50) == 0 }
+				p.wire.losing(func(int, []byte) bool { return random.IntN(50) == 0 })
 			}
 			const size = 4 << 20
 			var all sync.WaitGroup
@@ -168,8 +169,9 @@ func TestTCPTransfer(t *testing.T) {
 			}
 			c.Close()
 			s.Close()
-			p.wire.lose = nil
+			p.wire.losing(nil)
 			time.Sleep(5 * time.Minute)
+			synctest.Wait()
 			if len(p.a.connections)+len(p.b.connections) != 0 {
 				t.Errorf("connections are left: %v %v", p.a.Sockets(), p.b.Sockets())
 			}
@@ -205,9 +207,7 @@ func TestDialFails(t *testing.T) {
 				listenTCP(t, p.b, "192.0.2.2:80")
 				p.a.Ping(t.Context(), addr("192.0.2.2"))
 				if test.cut {
-					p.wire.mu.Lock()
-					p.wire.lose = func(_ int, f []byte) bool { return f[12] == 8 && f[13] == 0 }
-					p.wire.mu.Unlock()
+					p.wire.losing(func(_ int, f []byte) bool { return f[12] == 8 && f[13] == 0 })
 				}
 				ctx := t.Context()
 				if test.limit > 0 {
@@ -230,6 +230,7 @@ func TestDialFails(t *testing.T) {
 				if !errors.As(err, &op) || op.Op != "dial" || op.Net != "tcp" {
 					t.Errorf("the error is %#v", err)
 				}
+				synctest.Wait()
 				if len(p.a.connections) != 0 {
 					t.Errorf("left: %v", p.a.Sockets())
 				}
@@ -252,6 +253,7 @@ func TestReset(t *testing.T) {
 		if _, err := s.Write(b); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("write after the read: %v, want EPIPE", err)
 		}
+		synctest.Wait()
 		if len(p.a.connections)+len(p.b.connections) != 0 {
 			t.Errorf("left: %v %v", p.a.Sockets(), p.b.Sockets())
 		}
@@ -451,6 +453,7 @@ func TestBacklog(t *testing.T) {
 				})
 			}
 			time.Sleep(10 * time.Second)
+			synctest.Wait()
 			if got := len(l.children); got > 8 {
 				t.Errorf("%d connections wait", got)
 			}
@@ -520,6 +523,7 @@ func TestHostClose(t *testing.T) {
 		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the peer reads %v, want connection reset", err)
 		}
+		synctest.Wait()
 		if len(p.a.connections)+len(p.a.listeners)+len(p.a.udp)+len(p.a.timers.heap) != 0 {
 			t.Error("the host keeps something")
 		}
@@ -584,6 +588,7 @@ func TestTimeWaitReuse(t *testing.T) {
 				p.a.portOffsets[n]--
 			}
 		}
+		synctest.Wait()
 		if got := len(p.b.connections); got != 1 {
 			t.Errorf("%d connections at the server, want one in TIME-WAIT: %v", got, p.b.Sockets())
 		}
@@ -597,7 +602,7 @@ func TestKeepalive(t *testing.T) {
 		c, _ := p.connected(t)
 		c.SetKeepAlive(true)
 		start := time.Now()
-		p.wire.lose = func(int, []byte) bool { return true }
+		p.wire.losing(func(int, []byte) bool { return true })
 		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ETIMEDOUT) {
 			t.Errorf("read: %v, want timed out", err)
 		}

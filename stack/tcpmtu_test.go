@@ -90,14 +90,12 @@ func TestICMPAttack(t *testing.T) {
 		}
 		// Even one that knows the sequence number is only remembered.
 		var sent uint32
-		p.wire.mu.Lock()
-		p.wire.lose = func(from int, frame []byte) bool {
+		p.wire.losing(func(from int, frame []byte) bool {
 			if h, _, err := packet.ParseTCP(frame[ethernetSize+packet.IPv4Size:], c.local.Addr(), c.remote.Addr()); err == nil && from == 0 {
 				sent = h.Seq
 			}
 			return true
-		}
-		p.wire.mu.Unlock()
+		})
 		c.Write([]byte("y"))
 		if !c.conn.Outstanding(sent) {
 			t.Errorf("%d is not outstanding", sent)

@@ -90,6 +90,7 @@ func TestUDPLarge(t *testing.T) {
 			if _, err := c.WriteToUDPAddrPort(make([]byte, most+1), addrPort(server)); !errors.Is(err, syscall.EMSGSIZE) {
 				t.Errorf("%s: %d bytes: %v, want message too long", server, most+1, err)
 			}
+			synctest.Wait()
 			if p.b.fragments.bytes != 0 || len(p.b.fragments.unfinished) != 0 {
 				t.Errorf("reassembly keeps %d bytes of %d packets", p.b.fragments.bytes, len(p.b.fragments.unfinished))
 			}

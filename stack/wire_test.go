@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"waypost/packet"
@@ -107,6 +108,7 @@ func (e *wireEnd) carry() {
 			}
 		}
 		batch, e.queue = e.queue, batch[:0]
+		to := e.to
 		w.mu.Unlock()
 		for _, f := range batch {
 			if wait := time.Until(f.at); w.delay > 0 && wait > 0 {
@@ -116,8 +118,8 @@ func (e *wireEnd) carry() {
 					return
 				}
 			}
-			if e.to != nil {
-				e.to.Receive(f.bytes)
+			if to != nil {
+				to.Receive(f.bytes)
 			}
 		}
 		if len(batch) > 0 {
@@ -131,9 +133,24 @@ func (e *wireEnd) carry() {
 	}
 }
 
+// losing sets what is lost from now on.
+func (w *wire) losing(lose func(from int, frame []byte) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lose = lose
+}
+
+// from makes the times of the log count from start.
+func (w *wire) from(start time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.start = start
+}
+
 // frames returns what was sent since the last call, from the start of the
-// log on.
+// log on. Whatever goes on is waited for.
 func (w *wire) frames() []string {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen := w.seen

@@ -1,0 +1,6 @@
+//go:build !race
+
+package stack
+
+// raceEnabled tells that the race detector watches.
+const raceEnabled = false

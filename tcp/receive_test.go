@@ -306,6 +306,42 @@ func TestDelayedACK(t *testing.T) {
 	p.out("ACK 1:2")
 }
 
+// TestReadyToUse: Readable and Writable say what Read and Write would do.
+func TestReadyToUse(t *testing.T) {
+	cfg := plain()
+	cfg.SendBuffer = 3000
+	p := dialled(t, cfg)
+	p.sent()
+	ready := func(r, w bool) {
+		t.Helper()
+		if p.c.Readable() != r || p.c.Writable() != w {
+			t.Fatalf("readable %v, writable %v; want %v, %v", p.c.Readable(), p.c.Writable(), r, w)
+		}
+	}
+	ready(false, true)
+	p.in("SYN,ACK 0:1 mss 1000")
+	p.write(2500)
+	p.sent()
+	ready(false, false) // 500 are free, less than a third
+	p.in("ACK 1:501 len 10")
+	ready(true, true)
+	p.read(10)
+	ready(false, true)
+	if n, err := p.c.Write(p.now, make([]byte, 5000)); n != 1000 || err != nil {
+		t.Errorf("wrote %d, %v", n, err)
+	}
+	ready(false, false)
+	p.in("FIN,ACK 11:501")
+	ready(true, false) // the end of the data can be read
+	p.c.CloseWrite(p.now)
+	ready(true, true) // and an error can be written
+	if p.c.Local() != clientAddr || p.c.Remote() != serverAddr {
+		t.Error("ends differ")
+	}
+	p.c.Abort(p.now)
+	ready(true, true)
+}
+
 // TestNoACK: a segment without ACK is dropped.
 func TestNoACK(t *testing.T) {
 	p := opened(t, plain())

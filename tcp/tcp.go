@@ -15,9 +15,10 @@
 // The files in the order in which a reader meets the ideas:
 //
 //	tcp.go          time, segments
-//	seq.go          arithmetic modulo 2³²
+//	seq.go spans.go arithmetic modulo 2³², sets of ranges
 //	config.go       what can be set, and every default with its reason
 //	state.go        the eleven states
+//	errors.go       how a connection ends
 //	event.go        what is told about it all
 //	conn.go         the variables of a connection and its simple questions
 //	handshake.go    SYN out, SYN in, both at once

@@ -16,7 +16,7 @@ func Example() {
 	defer l.Close()
 	client, _ := l.Host("client", lab.HostOptions{})
 	server, _ := l.Host("server", lab.HostOptions{})
-	shape, _ := lab.ParseShape("1ms loss nth 4,5")
+	shape, _ := lab.ParseShape("1ms loss nth 4")
 	link, _ := l.Connect(
 		client.Port(netip.MustParsePrefix("192.0.2.1/24")),
 		server.Port(netip.MustParsePrefix("192.0.2.2/24")), shape)
@@ -42,8 +42,8 @@ func Example() {
 	_, err = io.ReadFull(c, echo)
 	c.Close()
 	there, _ := link.Stats()
-	fmt.Printf("%s %v, %d frames were lost\n", echo, err, there.Lost)
-	// Output: hello <nil>, 2 frames were lost
+	fmt.Printf("%s %v, lost on the way there: %d\n", echo, err, there.Lost)
+	// Output: hello <nil>, lost on the way there: 1
 }
 
 func ExampleParseShape() {

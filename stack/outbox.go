@@ -32,8 +32,9 @@ const (
 	// others have added: some milliseconds of work.
 	flushRounds = 1000
 	// outboxKeep is the most that an idle host keeps of it, for the next
-	// burst: eight writes of 64 KB.
-	outboxKeep = 512 << 10
+	// burst: what one acknowledgement can set free is a send buffer of the
+	// default size, with its headers.
+	outboxKeep = 2 << 20
 )
 
 // open begins a frame on the way p and returns the bytes to which its packet

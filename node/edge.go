@@ -31,9 +31,16 @@ func (n *Node) edge() (role, error) {
 	if err != nil {
 		return role{}, err
 	}
-	tlsConfig, err := serverTLS(c.Certificates)
+	certificates, err := certificateList(c.Certificates)
 	if err != nil {
 		return role{}, err
+	}
+	var tlsConfig *tls.Config
+	if len(certificates) > 0 {
+		if n.certificates, err = cert.NewSet(certificates...); err != nil {
+			return role{}, err
+		}
+		tlsConfig = n.certificates.Config()
 	}
 	objects := n.store(c.Memory)
 	e, err := edge.New(edge.Config{
@@ -87,13 +94,8 @@ func (n *Node) store(bytes int64) *store.Memory {
 	return store.NewMemory(bytes)
 }
 
-// serverTLS chooses among certificates by the name that the client asks for;
-// nil without certificates.
-func serverTLS(certificates []Certificate) (*tls.Config, error) {
-	if len(certificates) == 0 {
-		return nil, nil
-	}
-	var all []tls.Certificate
+// certificateList loads all of them.
+func certificateList(certificates []Certificate) (all []tls.Certificate, err error) {
 	for _, c := range certificates {
 		one, err := c.load()
 		if err != nil {
@@ -101,11 +103,7 @@ func serverTLS(certificates []Certificate) (*tls.Config, error) {
 		}
 		all = append(all, one)
 	}
-	set, err := cert.NewSet(all...)
-	if err != nil {
-		return nil, err
-	}
-	return set.Config(), nil
+	return all, nil
 }
 
 // load reads the chain and its key.

@@ -50,7 +50,8 @@ func (w *watch) run(ctx context.Context) error {
 
 // look connects to every edge at the same time and publishes what changed.
 func (w *watch) look(ctx context.Context, failures map[string]int) {
-	f := *w.current.Load()
+	old := w.current.Load()
+	f := *old
 	f.POPs = slices.Clone(f.POPs)
 	var wg sync.WaitGroup
 	for i := range f.POPs {
@@ -64,7 +65,6 @@ func (w *watch) look(ctx context.Context, failures map[string]int) {
 	if ctx.Err() != nil {
 		return
 	}
-	old := w.current.Load()
 	for i := range f.POPs {
 		for j := range f.POPs[i].Edges {
 			e, was := &f.POPs[i].Edges[j], old.POPs[i].Edges[j].Down
@@ -78,7 +78,7 @@ func (w *watch) look(ctx context.Context, failures map[string]int) {
 			}
 		}
 	}
-	w.current.Store(&f)
+	w.current.CompareAndSwap(old, &f) // or there is another fleet by now
 }
 
 // try connects to each address; the answer is what is wrong, or "".

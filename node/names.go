@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"waypost/cdn"
 	"waypost/dns"
 	"waypost/dns/authority"
 	"waypost/dns/resolver"
@@ -18,16 +19,20 @@ const systemResolver = "/etc/resolv.conf"
 // fleet that its smart answers choose from.
 func (n *Node) authority() (role, error) {
 	c := n.config.Authority
-	a := &authority.Authority{Zones: c.Zones, Station: n.station(c.Name), TrustTrace: n.config.Trust}
-	var watch *watch
+	station := n.station(c.Name)
+	var fleet func() *cdn.Fleet
 	if n.config.Fleet != nil {
-		watch = newWatch(n.config.Fleet, n.config.Health, n.network, n.options.Log)
-		a.Fleet = watch.fleet
+		n.watch = newWatch(n.config.Fleet, n.config.Health, n.network, n.options.Log)
+		fleet = n.watch.fleet
 	}
+	n.zones = &zones{with: func(all []*dns.Zone) *authority.Authority {
+		return &authority.Authority{Zones: all, Fleet: fleet, Station: station, TrustTrace: n.config.Trust}
+	}}
+	n.zones.set(c.Zones)
 	return role{listen: func(ctx context.Context) ([]func(context.Context) error, error) {
-		serve, err := n.listenDNS(ctx, "authority", c.Listen, a)
-		if watch != nil && n.config.Health.Interval > 0 {
-			serve = append(serve, watch.run)
+		serve, err := n.listenDNS(ctx, "authority", c.Listen, n.zones)
+		if n.watch != nil && n.config.Health.Interval > 0 {
+			serve = append(serve, n.watch.run)
 		}
 		return serve, err
 	}}, nil

@@ -22,6 +22,7 @@ import (
 	"waypost/edge"
 	"waypost/http/wire"
 	"waypost/link"
+	"waypost/tls/cert"
 	"waypost/trace"
 )
 
@@ -69,12 +70,16 @@ type Node struct {
 	options Options
 	network link.Network
 
-	roles     []role
-	cache     *edge.Edge // nil without that role
-	listeners []Listener
-	cancel    context.CancelFunc
-	running   sync.WaitGroup
-	failed    chan error
+	roles        []role
+	now          *Config    // config, or the latest that Reload took
+	cache        *edge.Edge // nil without that role
+	certificates *cert.Set  // of the edge; nil without
+	zones        *zones     // nil without an authority
+	watch        *watch     // nil without a fleet
+	listeners    []Listener
+	cancel       context.CancelFunc
+	running      sync.WaitGroup
+	failed       chan error
 }
 
 // role is one part of a node: listen binds its sockets and returns what is to
@@ -87,7 +92,7 @@ type role struct {
 
 // New makes the roles that the configuration names. Nothing is bound yet.
 func New(c *Config, o Options) (*Node, error) {
-	n := &Node{config: c, options: o, network: o.Network, failed: make(chan error, 1)}
+	n := &Node{config: c, now: c, options: o, network: o.Network, failed: make(chan error, 1)}
 	if n.network == nil {
 		n.network = link.OS{}
 	}

@@ -39,7 +39,7 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), config)
+			return serve(cmd.Context(), config, f.config) // SIGHUP: the certificate anew
 		},
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, "answer HTTP/1.1 and HTTP/2 in cleartext at `ADDR:PORT`; may be repeated")

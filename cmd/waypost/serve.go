@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,10 @@ func newServe() *cobra.Command {
 		Long: `serve runs any subset of resolver, authority, edge and origin in one process on
 real sockets until it is interrupted. Nothing listens that the file does not
 name; recursion and recording are closed to everybody but this machine unless
-the file opens them. docs/CONFIG.md describes every key.`,
+the file opens them. docs/CONFIG.md describes every key.
+
+SIGHUP reads the file again: sites, certificates, zones and the fleet change
+without dropping a connection; a file with problems changes nothing.`,
 		Example: `  waypost check -c waypost.yaml && waypost serve -c waypost.yaml`,
 		Args:    exactArgs(0, "no arguments besides -c FILE"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,15 +34,16 @@ the file opens them. docs/CONFIG.md describes every key.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), config)
+			return serve(cmd.Context(), config, func() (*node.Config, error) { return readConfig(file) })
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
 }
 
-// serve runs a node until ctx ends or one of its listeners fails.
-func serve(ctx context.Context, config *node.Config) error {
+// serve runs a node until ctx ends or one of its listeners fails. On SIGHUP
+// it takes over what read gives; read may be nil.
+func serve(ctx context.Context, config *node.Config, read func() (*node.Config, error)) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	for _, w := range config.Warnings {
 		log.Warn("configuration", "problem", w.Error())
@@ -49,13 +55,39 @@ func serve(ctx context.Context, config *node.Config) error {
 	if err := n.Start(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		log.Info("stopping")
-		return n.Stop()
-	case err := <-n.Failed():
-		return errors.Join(err, n.Stop())
+	hangUp := make(chan os.Signal, 1)
+	if read != nil {
+		signal.Notify(hangUp, syscall.SIGHUP)
+		defer signal.Stop(hangUp)
 	}
+	for {
+		select {
+		case <-ctx.Done():
+			log.Info("stopping")
+			return n.Stop()
+		case err := <-n.Failed():
+			return errors.Join(err, n.Stop())
+		case <-hangUp:
+			reload(n, read, log)
+		}
+	}
+}
+
+// reload says what came of it: whoever sent the signal reads the log.
+func reload(n *node.Node, read func() (*node.Config, error), log *slog.Logger) {
+	config, err := read()
+	var restart []string
+	if err == nil {
+		restart, err = n.Reload(config)
+	}
+	if err != nil {
+		log.Error("not reloaded: all stays as it was", "error", err)
+		return
+	}
+	for _, w := range config.Warnings {
+		log.Warn("configuration", "problem", w.Error())
+	}
+	log.Info("reloaded", "restart_for", restart)
 }
 
 func newCheck() *cobra.Command {

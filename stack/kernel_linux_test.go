@@ -71,6 +71,10 @@ func newKernel(t testing.TB, s setup) *kernel {
 		t.Fatal(err)
 	}
 	k.ready(theirs[1])
+	// Packets get lost where the test says so, not for want of room.
+	if out, err := k.run("ip", "link", "set", k.tun.Name(), "txqueuelen", "10000"); err != nil {
+		t.Logf("txqueuelen: %v: %s", err, out)
+	}
 	k.out = newRoad(s.out, s.seed, k.tun.Transmit)
 	k.host = stack.New(stack.Config{Name: "ours", Seed: s.seed + 1, TCP: s.tcp, Cookies: s.cookies})
 	config := stack.InterfaceConfig{Name: k.tun.Name(), MTU: s.mtu, Prefixes: prefixes(ours)}

@@ -62,6 +62,9 @@ func TestNoAllocations(t *testing.T) {
 // TestSmall bounds what a connection costs that has nothing to do: ten
 // thousand of them, both ends, after a request and its answer.
 func TestSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine, and too slow")
+	}
 	if size := unsafe.Sizeof(Conn{}); size > 704 {
 		t.Errorf("a Conn has %d bytes", size)
 	}

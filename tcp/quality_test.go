@@ -69,6 +69,9 @@ func TestNothingSpurious(t *testing.T) {
 // hundredth segment lost the window is about √(3/2·100) = 12 segments, a third
 // of the rate at most (RFC 5681 has no name for it; Mathis et al., 1997).
 func TestGoodput(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine, and too slow")
+	}
 	const rate, size = 1.25e6, 10_000_000
 	for _, tc := range []struct {
 		algorithm Congestion

@@ -60,11 +60,11 @@ func (n *Node) edge() (role, error) {
 			if err := n.openDisk(objects); err != nil {
 				return nil, err
 			}
-			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e})
+			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e, ProxyFrom: c.ProxyFrom})
 			if err != nil {
 				return plain, err
 			}
-			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, wire.Server{Handler: e, TLS: tlsConfig}, c.HTTP3)
+			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, wire.Server{Handler: e, TLS: tlsConfig, ProxyFrom: c.ProxyFrom}, c.HTTP3)
 			return append(plain, secure...), err
 		},
 		close: func() error { return errors.Join(e.Close(), objects.Close()) },

@@ -129,6 +129,7 @@ func (r configReader) edge(s *section) *Edge {
 		s.fail("https", "HTTPS needs certificates: list cert and key files under edge.certificates")
 	}
 	s.size("memory", "Bytes of cache in memory. 256MiB where nothing is said.", &e.Memory)
+	s.prefixes("proxy_protocol", "Subnets of load balancers whose connections begin with a PROXY header (version 1 or 2); from them it is demanded.", &e.ProxyFrom)
 	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said.", &e.Store)
 	if e.Store != "" {
 		e.Store = relativeTo(r.reader.file, e.Store)

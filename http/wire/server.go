@@ -34,6 +34,10 @@ type Server struct {
 	// from; nil means crypto/rand. One that repeats itself makes a run
 	// repeatable, and an attack possible.
 	Rand io.Reader
+	// ProxyFrom are the load balancers whose connections begin with a PROXY
+	// header, version 1 or 2, that tells whom they speak for. From them it is
+	// demanded, from others refused. It is read before TLS, over TCP only.
+	ProxyFrom []netip.Prefix
 	// Bad is told of each request that was refused by the codec. It may be
 	// nil and is called from several goroutines.
 	Bad func(BadRequest)

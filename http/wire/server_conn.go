@@ -24,6 +24,7 @@ type serverConn struct {
 	first []byte // firstRead bytes, where idle reading needs them
 	// spot is its place in the parking lot while it stands there.
 	spot atomic.Pointer[parked]
+	met  bool // what stands before TLS and HTTP has been read
 	// handedOver tells that an upgrade gave the connection away.
 	handedOver bool
 }
@@ -64,6 +65,12 @@ func (c *serverConn) serve() {
 				c.srv.Panicked(value, debug.Stack())
 			}
 		}()
+	}
+	if !c.met {
+		c.met = true
+		if c.fromBalancer() && c.readProxyHeader() != nil {
+			return
+		}
 	}
 	if c.srv.tls != nil && c.info.TLS == nil {
 		if !c.handshake() {

@@ -146,7 +146,7 @@ func TestKernelThousandConnections(t *testing.T) {
 		connections = 100
 	}
 	bad := impairment{loss: 0.01, duplicate: 0.01, reorder: 0.02}
-	k := newKernel(t, setup{in: bad, out: bad, seed: 3})
+	k := newKernel(t, setup{in: bad, out: bad, seed: 3, tcp: tcp.Config{InitialRTO: 200 * time.Millisecond}})
 	type meeting struct {
 		listener net.Listener
 		dial     func(net.Addr) (net.Conn, error)

@@ -15,9 +15,9 @@ const virtualEnv = "WAYPOST_VIRTUAL_TIME"
 
 // Virtual runs f in virtual time and returns its exit code. Inside f a lab
 // with Options.Virtual can be made, time stands still while anybody works,
-// and jumps when all wait; seed fixes what crypto/rand gives to its callers. Of several
-// functions each has a bubble of its own, one after the other, in which time
-// and random numbers begin anew; the exit code is the largest.
+// and jumps when all wait; seed fixes what crypto/rand gives to its callers.
+// Of several functions each has a bubble of its own, one after the other, in
+// which time and random numbers begin anew; the exit code is the largest.
 //
 // The process runs itself again, with the same arguments, input and output,
 // and returns here with the exit code of the second one, which has come the

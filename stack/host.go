@@ -112,6 +112,8 @@ type Host struct {
 	listeners   map[uint16][]*TCPListener
 	connections map[flowKey]*TCPConn
 	timeWaits   timeWaits
+	yielding    []*TCPConn          // with more to send than the outbox has room for
+	yielded     []*TCPConn          // its spare room
 	tcpConfigs  map[int]*tcp.Config // by MSS
 	segment     tcp.Segment         // the segment at hand, in or out
 	newcomer    *account            // of a connection that a listener is making
@@ -209,6 +211,7 @@ func (h *Host) Close() {
 	}
 	h.timers.heap = nil
 	h.fragments = reassembly{}
+	h.yielding, h.yielded = nil, nil
 	h.buffers = nil
 	for _, i := range h.interfaces {
 		i.neighbours = nil

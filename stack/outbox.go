@@ -31,10 +31,14 @@ const (
 	// flushRounds bounds how often one goroutine looks for more frames that
 	// others have added: some milliseconds of work.
 	flushRounds = 1000
-	// outboxKeep is the most that an idle host keeps of it, for the next
-	// burst: what one acknowledgement can set free is a send buffer of the
-	// default size, with its headers.
-	outboxKeep = 2 << 20
+	// outboxFull is where a connection with more to send yields until its
+	// frames are on the way: then who receives them works side by side with
+	// us, and the outbox of a busy host stays small. It is some forty full
+	// frames of Ethernet.
+	outboxFull = 64 << 10
+	// outboxKeep is the most that a host keeps for the next burst: room for
+	// outboxFull and the largest frame, as append rounds it up.
+	outboxKeep = 192 << 10
 )
 
 // open begins a frame on the way p and returns the bytes to which its packet
@@ -95,9 +99,33 @@ func (h *Host) flush() {
 		}
 		h.mu.Lock()
 		h.spare = batch.emptied()
+		h.resume()
 	}
 	h.flushing = false
 	h.arm()
+}
+
+// yield puts a connection that has more to send behind the others that do.
+func (h *Host) yield(c *TCPConn) {
+	if !c.yielding {
+		c.yielding = true
+		h.yielding = append(h.yielding, c)
+	}
+}
+
+// resume lets the connections that have yielded go on.
+func (h *Host) resume() {
+	if len(h.yielding) == 0 {
+		return
+	}
+	h.time = h.now()
+	turn := h.yielding
+	h.yielding, h.yielded = h.yielded[:0], nil
+	for n, c := range turn {
+		turn[n], c.yielding = nil, false
+		h.pump(c)
+	}
+	h.yielded = turn[:0]
 }
 
 // emptied is the outbox without frames, with its room if that is not too

@@ -84,6 +84,10 @@ func (h *Host) pump(c *TCPConn) {
 		if !c.lostWay {
 			h.transmit(&c.way, &h.segment)
 		}
+		if len(h.out.bytes) >= outboxFull {
+			h.yield(c)
+			break
+		}
 	}
 	at, ok := c.conn.Deadline()
 	if !ok {

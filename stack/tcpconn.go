@@ -42,6 +42,7 @@ type TCPConn struct {
 	told           bool // a Write has returned why the connection broke
 	reset          bool // Close is to send a RST
 	lostWay        bool // no route leads to the peer
+	yielding       bool // it is among the host's yielding
 	timeWait       bool // it is among the host's timeWaits
 	gone           bool // the host has forgotten it
 }

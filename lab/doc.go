@@ -32,15 +32,17 @@
 //   - The runtime wakes goroutines that sleep until the same nanosecond in
 //     random order. A host therefore takes frames of different flows a
 //     nanosecond apart, its own timers belong to the loop, and actions of one
-//     instant follow each other: what they cause has times of its own. Two
-//     goroutines of one host that sleep until the same instant on their own
-//     account, and then do what depends on who was first, are not in order.
+//     instant begin a nanosecond apart: what they cause has times of its own.
+//     Two goroutines of one host that sleep until the same instant on their
+//     own account, and then do what depends on who was first, are not in order.
 //   - There is one processor (GOMAXPROCS) while the lab stands, and garbage is
 //     collected between two events only.
 //   - What crypto/rand gives to its callers is fixed under [Virtual], which
 //     seeds it. What crypto/tls draws for its keys is fixed only in a test, by
 //     testing/cryptotest: elsewhere the bytes of TLS differ from run to run, and
 //     their number and times do not.
+//   - A system that is too busy to give the process its turn can disturb the
+//     order within an event: [Lab.Disturbed] tells.
 //   - A wait must be on what belongs to the bubble: never on a socket of the
 //     system, or on a context or channel made outside.
 //
@@ -51,6 +53,7 @@
 // codel.go. loop.go moves frames from stage.go through agenda.go to their
 // nodes: hosts, switch.go, nat.go. virtualloop.go is the loop in virtual time,
 // quiet.go keeps the runtime from having a say. region.go and routes.go
-// build internets; tap.go, capture.go and sequence.go watch them. virtual.go
+// build internets; tap.go, capture.go and sequence.go watch them; filter.go picks
+// frames to be lost. virtual.go
 // enters virtual time from an ordinary program.
 package lab

@@ -21,7 +21,7 @@ var floors = [][]string{
 	1:  {"url", "trace", "packet"},
 	2:  {"cdn", "link", "tcp", "http/field", "report"},
 	3:  {"dns", "tls/cert", "http/cache", "stack", "tcp/packetdrill", "edge/store/disk"},
-	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "lab", "lab/journeys"},
+	4:  {"dns/resolver", "dns/gslb", "http/wire", "edge/store", "edge/rules", "lab", "lab/journeys"},
 	5:  {"fetch", "dns/authority", "lab/transfer"},
 	6:  {"upstream", "origin"},
 	7:  {"browser", "edge", "demo/site"},

@@ -63,6 +63,7 @@ type Site struct {
 	Hosts  []string // lower case, without port; "*.example.test" matches one or more labels
 	Origin Origin
 	Policy Policy
+	Rules  Rules
 }
 
 // Origin is where a site's content comes from.

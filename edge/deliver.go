@@ -107,7 +107,7 @@ func (r *request) stream(body *store.Reader) stage {
 // notModified tells the client that its copy is right, with the fields that
 // RFC 9110 §15.4.5 asks for.
 func (r *request) notModified(o *store.Object, age int64) stage {
-	all := r.fields(o.Fields, age)
+	all := r.ownFields(o.Fields, age)
 	kept := all[:0]
 	for _, l := range all {
 		if inNotModified(l.Name) {
@@ -116,7 +116,10 @@ func (r *request) notModified(o *store.Object, age int64) stage {
 	}
 	clear(all[len(kept):])
 	r.out = kept
-	if err := r.respond(304, kept, 0); err != nil {
+	if r.ruled.by != nil {
+		r.decorate()
+	}
+	if err := r.respond(304, r.out, 0); err != nil {
 		return r.lost(err)
 	}
 	return done

@@ -13,6 +13,7 @@ package edge
 //	   ├───────────────────┴ pass ┬ relay
 //	   │                          └ fail
 //	   ├ tunnel
+//	   ├ rules, where the site has any: then as from receive
 //	   └ answer
 //
 // A miss and a revalidation leave the asking of the origin to a fill, which
@@ -29,6 +30,7 @@ type stage uint8
 
 const (
 	toReceive    stage = iota
+	toRules            // the site's owner has a say before the cache is asked
 	toKey              // the request may be answered from the cache
 	toLookup           // the key is known
 	toHit              // what is stored serves
@@ -51,7 +53,8 @@ var life = [done]struct {
 	run  func(*request) stage
 	next []stage
 }{
-	toReceive:    {"receive", (*request).receive, []stage{toKey, toPass, toTunnel, toAnswer}},
+	toReceive:    {"receive", (*request).receive, []stage{toRules, toKey, toPass, toTunnel, toAnswer}},
+	toRules:      {"rules", (*request).obey, []stage{toKey, toPass, toTunnel, toAnswer, done}},
 	toKey:        {"key", (*request).makeKey, []stage{toLookup}},
 	toLookup:     {"lookup", (*request).lookup, []stage{toHit, toStale, toRevalidate, toMiss, toPass, toAnswer}},
 	toHit:        {"hit", (*request).hit, []stage{toDeliver}},

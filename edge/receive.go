@@ -34,6 +34,15 @@ func (r *request) receive() stage {
 	if s, refused := r.tooEarly(); refused {
 		return s
 	}
+	if r.site.owner != nil {
+		return toRules
+	}
+	return r.course()
+}
+
+// course finds the way of a request that may be asked here.
+func (r *request) course() stage {
+	in := r.in
 	if in.Body != nil && !r.admitBody() {
 		return r.refuse(problem{status: 413, kind: fault.HTTPRequestError, hangUp: true,
 			reason: "the request body has " + strconv.FormatInt(in.Length, 10) + " bytes; this site takes " +

@@ -188,6 +188,15 @@ func (r *request) write(p []byte) error {
 // age is the age of a stored response, or -1 for one that comes from the
 // origin. They are valid until the request ends.
 func (r *request) fields(from field.Fields, age int64) field.Fields {
+	r.out = r.ownFields(from, age)
+	if r.ruled.by != nil {
+		r.decorate()
+	}
+	return r.out
+}
+
+// ownFields is fields before the site's rules have changed them.
+func (r *request) ownFields(from field.Fields, age int64) field.Fields {
 	out := r.out[:0]
 	for i := range from {
 		if age >= 0 && len(from[i].Name) == len("Age") && field.Is(from[i].Name, "Age") {
@@ -204,6 +213,5 @@ func (r *request) fields(from field.Fields, age int64) field.Fields {
 	if r.span.On() {
 		out = append(out, r.timing())
 	}
-	r.out = out
 	return out
 }

@@ -54,6 +54,7 @@ type request struct {
 	complete  bool               // and has come to its end
 	problem   problem            // what the edge answers itself
 	status    cacheStatus
+	ruled     ruled   // by the site's rules
 	sent      account // for the record
 	span      *trace.Span
 	untrusted string // traceparent of somebody whom we do not trust
@@ -62,6 +63,7 @@ type request struct {
 	host []byte       // lower case, without port
 	key  []byte       // of the store
 	text []byte       // values of fields, see text.go
+	path []byte       // of ruled.path, where it is not as it came
 	out  field.Fields // to be sent
 }
 
@@ -101,7 +103,7 @@ func (r *request) finish() {
 		r.noteResponse()
 	}
 	clear(r.out)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], out: r.out[:0]}
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0]}
 }
 
 // client is the address of who asks.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"waypost/cdn"
+	"waypost/edge/rules"
 	"waypost/fault"
 	"waypost/fetch"
 	"waypost/http/cache"
@@ -17,6 +18,7 @@ type site struct {
 	cdn.Site
 	origin *upstream.Upstream
 	rules  *cache.Rules
+	owner  *rules.Set // what the site's owner wants done; nil: nothing
 }
 
 // sites is one state of the configuration. It is immutable.
@@ -36,19 +38,26 @@ type wildcard struct {
 func newSites(all []cdn.Site, before *sites, template *fetch.Client) (*sites, error) {
 	s := &sites{exact: make(map[string]*site)}
 	var made []*upstream.Upstream
+	fail := func(name string, err error) (*sites, error) {
+		for _, u := range made {
+			u.Close()
+		}
+		return nil, fault.New(fault.ProxyConfigurationError, "site "+name, err)
+	}
 	for i := range all {
 		v := &site{Site: all[i]}
 		if v.Policy.MaxBody == 0 {
 			v.Policy.MaxBody = cdn.DefaultPolicy().MaxBody
 		}
 		v.rules = rulesFor(&v.Site)
+		var err error
+		if v.owner, err = rules.Compile(&v.Site, before.ownerOf(v.Name)); err != nil {
+			return fail(v.Name, err)
+		}
 		if v.origin = before.upstreamLike(&v.Site); v.origin == nil {
 			origin, err := upstream.New(v.Origin, v.Policy, template)
 			if err != nil {
-				for _, u := range made {
-					u.Close()
-				}
-				return nil, fault.New(fault.ProxyConfigurationError, "site "+v.Name, err)
+				return fail(v.Name, err)
 			}
 			made = append(made, origin)
 			v.origin = origin
@@ -81,6 +90,16 @@ func (s *sites) match(host []byte) *site {
 	for _, w := range s.wild {
 		if n := len(host) - len(w.suffix); n > 0 && string(host[n:]) == w.suffix {
 			return w.site
+		}
+	}
+	return nil
+}
+
+// ownerOf returns the rules of the site with that name.
+func (s *sites) ownerOf(name string) *rules.Set {
+	for _, v := range s.all {
+		if v.Name == name {
+			return v.owner
 		}
 	}
 	return nil

@@ -47,6 +47,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 			t.duration("idle", "Between two pieces of a body. 15s where nothing is said.", &site.Policy.IdleTimeout)
 			t.done()
 		}
+		r.rules(v, &site)
 		v.done()
 		sites = append(sites, site)
 	})

@@ -36,6 +36,9 @@ func words(f trace.Fact) string {
 		return tlsHandshake(f)
 	case trace.HTTPRequest:
 		return httpRequest(f)
+	case trace.LimitDecision, trace.CORSDecision, trace.AccessDecision,
+		trace.CookieDecision, trace.HeaderDecision, trace.CodingDecision:
+		return ruleWords(f)
 	case trace.EdgeLookup:
 		return join(" · ", f.Method+" "+f.URL, "site "+f.Site, ages(f.Age, f.Lifetime))
 	case trace.OriginFetch:

@@ -42,12 +42,18 @@ var catalogue = []entry{
 	{QUICConnect{}, "browser, edge", "A QUIC connection was opened, or could not be. The TLS handshake is part of it and costs no time of its own; with early data the first request did not wait for it."},
 	{TLSHandshake{}, "browser, edge", "A TLS handshake ended. The decision says why the certificate was trusted, or why not."},
 	{HTTPRequest{}, "browser", "A request was written to a connection."},
+	{LimitDecision{}, "edge", "A request was counted against a limit of the site. Verdicts: allow, refuse."},
+	{CORSDecision{}, "edge", "A request came from another origin's page, and the site's rules say whether that may read the answer. Verdicts: allow, refuse."},
+	{AccessDecision{}, "edge", "A private site asked for a password or a signed URL. Verdicts: allow, refuse."},
+	{CookieDecision{}, "edge", "A host without cookies: what came of them was taken off. Verdict: strip."},
 	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
 	{OriginFetch{}, "edge", "The edge asked the origin (or a parent), and this is how it went, with the timer that fired where one did."},
+	{CodingDecision{}, "edge", "A stored response that compresses well was asked for. Verdicts: encode, identity."},
+	{HeaderDecision{}, "edge", "The site's rules changed fields of the request to the origin, or of the response to the client. Verdict: change."},
 	{OriginResponse{}, "origin", "The origin's handler finished. Delivered tells whether anybody was still there to read the answer."},
 	{EdgeResponse{}, "edge", "The edge had answered its client."},
 	{HTTPResponse{}, "browser", "A response was read to its end."},
-	{HTTPRedirect{}, "browser", "A response sent the browser elsewhere. The decision says with which method, and whether it will be remembered."},
+	{HTTPRedirect{}, "browser, edge", "A response sent the browser elsewhere; the decision says with which method, and whether it will be remembered. At the edge: a rule of the site answered with a redirect, or would have led in a circle (verdict skip)."},
 	{DOMParsed{}, "browser", "The document was read and its subresources were found."},
 	{PageLoad{}, "browser", "The document and all subresources have arrived, or the load failed."},
 	{TCPClose{}, "browser, edge", "A connection was closed."},
@@ -364,7 +370,7 @@ type HTTPRedirect struct {
 	From   string `json:"from" doc:"URL that redirected"`
 	To     string `json:"to" doc:"URL that follows"`
 	Method string `json:"method" doc:"method of the next request"`
-	Count  int    `json:"count" doc:"redirects followed so far"`
+	Count  int    `json:"count" doc:"redirects followed so far; 0 at an edge, which cannot know"`
 }
 
 // DOMParsed is what the document asks for.

@@ -159,8 +159,8 @@ func FuzzAppendKey(f *testing.F) {
 	f.Add("[::1]:80", "%")
 	f.Fuzz(func(t *testing.T, host, path string) {
 		key := AppendKey(nil, "s", "https", host, path)
-		target := appendTarget(nil, path)
-		if again := appendTarget(nil, string(target)); string(again) != string(target) {
+		target := AppendTarget(nil, path)
+		if again := AppendTarget(nil, string(target)); string(again) != string(target) {
 			t.Fatalf("%q is %q, which is %q", path, target, again)
 		}
 		if len(key) > len("s https://")+len(host)+len(path)+1 {

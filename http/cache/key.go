@@ -15,7 +15,7 @@ func AppendKey(dst []byte, site, scheme, host, path string) []byte {
 	dst = append(dst, site...)
 	dst = append(dst, ' ')
 	dst = appendOrigin(dst, scheme, host)
-	return appendTarget(dst, path)
+	return AppendTarget(dst, path)
 }
 
 // appendOrigin appends scheme://host[:port] in normal form.
@@ -40,9 +40,10 @@ func withoutDefaultPort(host string, secure bool) string {
 	return host
 }
 
-// appendTarget appends path and query in normal form. Rules for queries,
-// such as an order of parameters or No-Vary-Search, belong at the "?".
-func appendTarget(dst []byte, target string) []byte {
+// AppendTarget appends path and query of a request target in the normal form
+// that keys have. Rules for queries, such as an order of parameters or
+// No-Vary-Search, belong at the "?".
+func AppendTarget(dst []byte, target string) []byte {
 	path, query, hasQuery := strings.Cut(target, "?")
 	if path == "" {
 		dst = append(dst, '/')

@@ -138,7 +138,7 @@ func keepsPost(req *Request, resp *Response, d *reading) bool {
 	if !ok {
 		return false
 	}
-	return string(appendTarget(nil, target)) == string(appendTarget(nil, req.Path))
+	return string(AppendTarget(nil, target)) == string(AppendTarget(nil, req.Path))
 }
 
 // Stored returns resp in the form in which it is kept: its own memory,

@@ -1,0 +1,57 @@
+package edge
+
+import (
+	"unsafe"
+
+	"waypost/edge/rules"
+	"waypost/http/field"
+)
+
+// ruled is what a request of a site with rules (package edge/rules) has found
+// out about them. The zero value is that of a request without.
+type ruled struct {
+	by   *rules.Set
+	path string // as patterns see it; valid until the request ends
+}
+
+// obey asks the site's rules in the order in which they count: who asks too
+// much is not even redirected, and who is to come by HTTPS is not asked for
+// a password before.
+func (r *request) obey() stage {
+	r.ruled.by = r.site.owner
+	r.ruled.path, r.path = rules.Normal(r.path, r.in.Path)
+	if s, over := r.redirect(); over {
+		return s
+	}
+	return r.course()
+}
+
+// decorate has the site's rules change the fields in r.out, which are about
+// to be sent to the client.
+func (r *request) decorate() {
+	by := r.ruled.by
+	if by.HSTS != "" && r.in.Scheme == "https" {
+		// RFC 6797 §7.2: never over http, where anybody could have written it.
+		r.out.Set("Strict-Transport-Security", by.HSTS)
+	}
+}
+
+// hostName is the request's host as a string, valid until the request ends.
+func (r *request) hostName() string {
+	return unsafe.String(unsafe.SliceData(r.host), len(r.host))
+}
+
+// brief gives a response of our own its body, in few words.
+func (r *request) brief(status int, f field.Fields, text string) stage {
+	f.Add("Content-Type", "text/plain; charset=utf-8")
+	r.out = f
+	if err := r.respond(status, f, int64(len(text))); err != nil {
+		return r.lost(err)
+	}
+	if r.in.Method != "HEAD" {
+		if err := r.write([]byte(text)); err != nil {
+			return r.lost(err)
+		}
+	}
+	return done
+}

@@ -1,0 +1,48 @@
+// Package rules executes what the owner of a site wants done at the edge
+// beyond caching: cdn.Rules in, decisions out.
+//
+// A [Set] is the rules of one site, compiled. Its parts are pure functions of
+// a request (the limits, which count, and the passwords once verified are
+// the two that remember), stand in files of their names and are asked in the
+// order in which a request meets them: limit.go, redirect.go and hsts.go,
+// cors.go, access.go, signed.go, then cookie.go, key.go, query.go, device.go on the way to
+// the store, header.go, coding.go and usercontent.go on the way to the client.
+// What pattern.go reads is the one language of hosts and paths. Package edge
+// carries the decisions out and puts them on record.
+//
+// A request that no rule fits costs no allocation here.
+package rules
+
+import (
+	"fmt"
+
+	"waypost/cdn"
+)
+
+// Set is the rules of one site. It is read-only and safe for concurrent use.
+type Set struct {
+	Redirects Redirects
+	HSTS      string // the value of Strict-Transport-Security, "" for none
+}
+
+// Compile reads the rules of site. It returns nil where they want nothing.
+// before are the site's rules until now, or nil: what counts goes on counting.
+func Compile(site *cdn.Site, before *Set) (*Set, error) {
+	in := &site.Rules
+	s := &Set{}
+	wanted := false
+	for i := range in.Redirects {
+		r, err := NewRedirect(in.Redirects[i])
+		if err != nil {
+			return nil, fmt.Errorf("redirect %d: %w", i+1, err)
+		}
+		s.Redirects, wanted = append(s.Redirects, r), true
+	}
+	if in.HSTS.MaxAge > 0 {
+		s.HSTS, wanted = hsts(in.HSTS), true
+	}
+	if !wanted {
+		return nil, nil
+	}
+	return s, nil
+}

@@ -1,0 +1,91 @@
+package node
+
+import (
+	"fmt"
+
+	"waypost/cdn"
+	"waypost/edge/rules"
+)
+
+// The rules of a site's owner, as they stand in the file. Package edge/rules
+// knows what may be written; docs/RULES.md shows it at work.
+
+// rules reads those of one site.
+func (r configReader) rules(v *section, site *cdn.Site) {
+	out := &site.Rules
+	v.each("redirects", "What is sent elsewhere; the first that fits decides.", func(_ int, s *section) {
+		out.Redirects = append(out.Redirects, r.redirect(s))
+	})
+	if s := v.sub("hsts", "Strict-Transport-Security (RFC 6797), sent over HTTPS: browsers come back by HTTPS only."); s != nil {
+		r.hsts(s, &out.HSTS)
+	}
+}
+
+// paths reads the pattern of the paths that a rule is for.
+func (s *section) paths(v *string) {
+	read(s, "path", "path pattern", "The paths that it is for; a * stands for anything. Every path where nothing is said.", v, func(t string) (string, error) {
+		_, err := rules.ParsePath(t)
+		return t, err
+	})
+}
+
+func (r configReader) redirect(s *section) cdn.Redirect {
+	v := cdn.Redirect{Status: 302}
+	read(s, "scheme", "http or https", "Only requests by this scheme. Both where nothing is said.", &v.Scheme, oneOf("http", "https"))
+	read(s, "host", "host pattern", "The hosts that it is for, without port; a * stands for anything. Every host where nothing is said.", &v.Host, func(t string) (string, error) {
+		_, err := rules.ParseHostPattern(t)
+		return t, err
+	})
+	s.paths(&v.Path)
+	s.text("to", "Where it leads: an absolute URL or a path. $host and $path are the request's, $1 to $9 what the stars stand for, host before path, $$ a dollar.", &v.To)
+	s.need("to", "say where it leads, e.g. https://$host$path")
+	read(s, "status", "number", "301 or 308 (browsers remember it), 302 or 307 (they do not); 307 and 308 keep the method. 302 where nothing is said.", &v.Status, parseNumber)
+	query := true
+	s.flag("query", "Take the request's query along. true where nothing is said.", &query)
+	v.DropQuery = !query
+	s.done()
+	if r.keys == nil && v.To != "" {
+		if _, err := rules.NewRedirect(v); err != nil {
+			r.fail(s.at, s.path, "%v", err)
+		}
+	}
+	return v
+}
+
+func (r configReader) hsts(s *section, v *cdn.HSTS) {
+	s.duration("max_age", "How long, e.g. 8760h for a year.", &v.MaxAge)
+	s.need("max_age", "say how long, e.g. 8760h for a year")
+	s.flag("subdomains", "Of all names below the host, too.", &v.Subdomains)
+	s.flag("preload", "Ask to be in the list that browsers are shipped with: hard to undo. It wants subdomains and a year.", &v.Preload)
+	s.done()
+	if v.Preload && (!v.Subdomains || v.MaxAge < rules.PreloadAge) {
+		s.fail("preload", "browsers preload only what has subdomains: true and a max_age of 8760h or more")
+	}
+}
+
+// oneOf takes one of a few words.
+func oneOf(words ...string) func(string) (string, error) {
+	return func(t string) (string, error) {
+		for _, w := range words {
+			if t == w {
+				return t, nil
+			}
+		}
+		return t, fmt.Errorf("write %s", alternatives(words))
+	}
+}
+
+// alternatives is "a, b or c".
+func alternatives(words []string) string {
+	text := ""
+	for i, w := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			text += " or "
+		case i > 0:
+			text += ", "
+		}
+		text += w
+	}
+	return text
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"waypost/cdn"
+)
+
+// ruled parses a configuration whose one site has these rules, from line 6 on.
+func ruled(rules string) (*cdn.Rules, error) {
+	c, err := Parse("f.yaml", []byte(`edge: {http: ["127.0.0.1:80"]}
+sites:
+  - name: shop
+    hosts: [www.shop.test, static.shop.test]
+    origin: {urls: ["http://127.0.0.1:1"]}
+`+rules), readZone)
+	if err != nil {
+		return nil, err
+	}
+	return &c.Edge.Sites[0].Rules, nil
+}
+
+func TestParseRules(t *testing.T) {
+	got, err := ruled(`    redirects:
+      - {scheme: http, to: "https://$host$path", status: 308}
+      - {path: "/old/*", to: "/new/$1", query: false}
+    hsts: {max_age: 8760h, subdomains: true}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := got.Redirects; len(r) != 2 || r[0] != (cdn.Redirect{Scheme: "http", To: "https://$host$path", Status: 308}) ||
+		r[1] != (cdn.Redirect{Path: "/old/*", To: "/new/$1", Status: 302, DropQuery: true}) {
+		t.Errorf("redirects %+v", r)
+	}
+	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
+		t.Errorf("hsts %+v", h)
+	}
+}
+
+// TestParseRulesProblems: what is wrong with a rule is told with its place.
+func TestParseRulesProblems(t *testing.T) {
+	for _, tt := range []struct{ rules, want string }{
+		{`    redirects: [{path: old, to: /new}]`, `f.yaml:6:24: sites[0].redirects[0].path: "old": a path begins with /`},
+		{`    redirects: [{path: /old}]`, `sites[0].redirects[0].to: is missing: say where it leads`},
+		{`    redirects: [{to: "/$1"}]`, `sites[0].redirects[0]: to "/$1": there is no star number 1 in host and path`},
+		{`    redirects: [{to: /a, status: 303}]`, `sites[0].redirects[0]: status 303: write 301, 302, 307 or 308`},
+		{`    redirects: [{to: /a, scheme: ftp}]`, `sites[0].redirects[0].scheme: "ftp": write http or https`},
+		{`    redirects: [{to: /a, host: "a:80"}]`, `sites[0].redirects[0].host: "a:80": write a host such as shop.test`},
+		{`    redirects: [{to: /a, form: /b}]`, `sites[0].redirects[0].form: unknown key`},
+		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
+		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
+	} {
+		_, err := ruled(tt.rules)
+		var problems Problems
+		if !errors.As(err, &problems) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s\n got %v\nwant %s", tt.rules, err, tt.want)
+		}
+	}
+}
+
+// TestRulesExamples: what docs/RULES.md shows can be used as it stands.
+func TestRulesExamples(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "RULES.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(examples) == 0 {
+		t.Fatal("docs/RULES.md shows no configuration")
+	}
+	for _, e := range examples {
+		if _, err := Parse("RULES.md", e[1], readExample); err != nil {
+			t.Errorf("%v\n%s", err, e[1])
+		}
+	}
+}
+
+// readExample is a disk with the files that the examples name.
+func readExample(name string) ([]byte, error) {
+	return readNothing(name)
+}

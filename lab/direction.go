@@ -155,7 +155,9 @@ func (d *direction) carry(at time.Duration, f *frame) {
 // arrive ends the way of a frame. It reports whether the frame is to be
 // given to the node; otherwise it was lost and is gone.
 func (d *direction) arrive(now time.Duration, f *frame) bool {
-	d.underWay -= len(f.data)
+	if d.underWay -= len(f.data); d.underWay == 0 {
+		d.settle() // the short way may be open again
+	}
 	if f.cuts != d.link.cuts {
 		f.what, f.why = "lost", "The link was cut while the frame was under way."
 		d.lose(f)

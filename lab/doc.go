@@ -53,7 +53,7 @@
 // codel.go. loop.go moves frames from stage.go through agenda.go to their
 // nodes: hosts, switch.go, nat.go. virtualloop.go is the loop in virtual time,
 // quiet.go keeps the runtime from having a say. region.go and routes.go
-// build internets; tap.go, capture.go and sequence.go watch them; filter.go picks
-// frames to be lost. virtual.go
-// enters virtual time from an ordinary program.
+// build internets; tap.go, capture.go and sequence.go watch them, filter.go
+// picks frames to be lost. virtual.go enters virtual time from an ordinary
+// program.
 package lab

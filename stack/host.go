@@ -7,11 +7,11 @@
 // Read the files in the order in which a packet meets them. In:
 // interface.go, arp.go and ndp.go over neighbour.go, input.go, reassemble.go,
 // icmp.go with icmperror.go, pmtu.go and ping.go, group.go with
-// membership.go, udp.go and udpconn.go, tcp.go with tcpdial.go, tcplisten.go
-// and tcpconn.go. Out: ports.go, route.go, path.go, output.go, fragment.go,
-// forward.go and outbox.go. timers.go is the host's one clock, record.go and
-// causes.go say what happened and why, netstat.go what stands. tun_linux.go is
-// a device.
+// membership.go, udp.go with udpconn.go and udpgroup.go, tcp.go with
+// tcpdial.go, tcplisten.go and tcpconn.go. Out: ports.go, route.go, path.go,
+// output.go, fragment.go, forward.go and outbox.go. timers.go is the host's
+// one clock, record.go and causes.go say what happened and why, netstat.go
+// what stands. tun_linux.go is a device.
 //
 // A host has one lock. It is held for what one frame, one call or one
 // deadline causes, and never while a device is called (see outbox). Calls

@@ -362,119 +362,6 @@ func TestWritesDoNotMix(t *testing.T) {
 	})
 }
 
-// TestListener looks at addresses, ports and what Close does.
-func TestListener(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPair(t, time.Millisecond, Config{}, Config{})
-		l := listenTCP(t, p.b, "0.0.0.0:80")
-		for _, at := range []string{"0.0.0.0:80", "[::]:80", "192.0.2.2:80", "127.0.0.1:80"} {
-			if _, err := p.b.Listen(t.Context(), addrPort(at)); !errors.Is(err, syscall.EADDRINUSE) {
-				t.Errorf("listen %s: %v, want address in use", at, err)
-			}
-		}
-		if _, err := p.b.Listen(t.Context(), addrPort("192.0.2.1:80")); !errors.Is(err, syscall.EADDRNOTAVAIL) {
-			t.Errorf("listen on another's address: %v", err)
-		}
-		listenTCP(t, p.b, "[2001:db8::2]:80") // another family
-		any1, any2 := listenTCP(t, p.b, "0.0.0.0:0"), listenTCP(t, p.b, "0.0.0.0:0")
-		if link.AddrPort(any1.Addr()).Port() == link.AddrPort(any2.Addr()).Port() {
-			t.Error("port 0 gave one port twice")
-		}
-		if _, err := p.a.Dial(t.Context(), addrPort("[2001:db8::2]:80")); err != nil {
-			t.Errorf("dial IPv6: %v", err)
-		}
-
-		start := time.Now()
-		l.SetDeadline(start.Add(time.Second))
-		if _, err := l.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Second {
-			t.Errorf("accept: %v after %v", err, time.Since(start))
-		}
-		l.SetDeadline(time.Time{})
-
-		// Close resets what was not accepted and wakes Accept.
-		waiting := make([]*TCPConn, 3)
-		for n := range waiting {
-			waiting[n] = dialTCP(t, p.a, "192.0.2.2:80")
-		}
-		go func() {
-			time.Sleep(time.Second)
-			l.Close()
-		}()
-		for range waiting {
-			if _, err := l.Accept(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		late := dialTCP(t, p.a, "192.0.2.2:80")
-		c, _ := l.Accept()
-		if c == nil {
-			t.Fatal("the fourth was not accepted")
-		}
-		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("accept when closed: %v", err)
-		}
-		if _, err := p.a.Dial(t.Context(), addrPort("192.0.2.2:80")); !errors.Is(err, syscall.ECONNREFUSED) {
-			t.Errorf("dial a closed listener: %v", err)
-		}
-		c.Write([]byte("x")) // what was accepted lives on
-		if _, err := io.ReadFull(late, make([]byte, 1)); err != nil {
-			t.Error(err)
-		}
-		m := listenTCP(t, p.b, "192.0.2.2:80")
-		queued := dialTCP(t, p.a, "192.0.2.2:80")
-		m.Close()
-		if _, err := queued.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("read on a connection that was never accepted: %v", err)
-		}
-	})
-}
-
-// TestBacklog: what the backlog has no room for waits at the client, and
-// gets in when there is room.
-func TestBacklog(t *testing.T) {
-	for _, cookies := range []tcp.CookieMode{tcp.Auto, tcp.Always, tcp.Never} {
-		synctest.Test(t, func(t *testing.T) {
-			p := newPair(t, time.Millisecond, Config{}, Config{Backlog: 4, Cookies: cookies})
-			l := listenTCP(t, p.b, "192.0.2.2:80")
-			const clients = 12
-			var dials sync.WaitGroup
-			for n := range clients {
-				dials.Go(func() {
-					c, err := p.a.Dial(t.Context(), addrPort("192.0.2.2:80"))
-					if err != nil {
-						t.Errorf("dial %d: %v", n, err)
-						return
-					}
-					defer c.Close()
-					c.Write([]byte{byte(n)})
-					if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-						t.Errorf("client %d reads %v", n, err)
-					}
-				})
-			}
-			time.Sleep(10 * time.Second)
-			synctest.Wait()
-			if got := len(l.children); got > 8 {
-				t.Errorf("%d connections wait", got)
-			}
-			seen := map[byte]bool{}
-			for len(seen) < clients {
-				c, err := l.Accept()
-				if err != nil {
-					t.Fatal(err)
-				}
-				b := make([]byte, 1)
-				if _, err := io.ReadFull(c, b); err != nil {
-					t.Errorf("read: %v", err)
-				}
-				seen[b[0]] = true
-				c.Close()
-			}
-			dials.Wait()
-		})
-	}
-}
-
 // TestCloseDrains: what was written before Close arrives, though nobody
 // holds the connection any more.
 func TestCloseDrains(t *testing.T) {
@@ -563,38 +450,6 @@ func contextFor(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// TestTimeWaitReuse: a client may come back from the port of a connection
-// that is in TIME-WAIT at the server.
-func TestTimeWaitReuse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPair(t, time.Millisecond, Config{}, Config{})
-		l := listenTCP(t, p.b, "192.0.2.2:80")
-		var first netip.AddrPort
-		for range 3 {
-			c := dialTCP(t, p.a, "192.0.2.2:80")
-			s, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Close() // the server closes first: TIME-WAIT is on its side
-			time.Sleep(10 * time.Millisecond)
-			c.Close()
-			time.Sleep(2 * time.Second)
-			if first.IsValid() && c.local != first {
-				t.Fatalf("came from %v, want %v again", c.local, first)
-			}
-			first = c.local
-			for n := range p.a.portOffsets {
-				p.a.portOffsets[n]--
-			}
-		}
-		synctest.Wait()
-		if got := len(p.b.connections); got != 1 {
-			t.Errorf("%d connections at the server, want one in TIME-WAIT: %v", got, p.b.Sockets())
-		}
-	})
-}
-
 // TestKeepalive: a dead peer is found after idle + probes × interval.
 func TestKeepalive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -610,4 +465,43 @@ func TestKeepalive(t *testing.T) {
 			t.Errorf("found after %v, want %v", got, want)
 		}
 	})
+}
+
+// TestKeepAliveConfig: the fields mean what they mean in package net.
+func TestKeepAliveConfig(t *testing.T) {
+	for _, test := range []struct {
+		set   func(c *TCPConn) error
+		found time.Duration
+	}{
+		{func(c *TCPConn) error { return c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}) }, 15*time.Second + 9*15*time.Second},
+		{func(c *TCPConn) error {
+			return c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Second, Count: 3})
+		}, time.Minute + 3*time.Second},
+		{func(c *TCPConn) error {
+			return c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: -1, Count: -1})
+		}, time.Minute + 10*75*time.Second},
+		{func(c *TCPConn) error { return c.SetKeepAlivePeriod(20 * time.Second) }, 11 * 20 * time.Second},
+		{func(c *TCPConn) error {
+			c.SetKeepAlive(true)
+			return c.SetKeepAliveConfig(net.KeepAliveConfig{})
+		}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t, time.Millisecond, Config{}, Config{})
+			c, _ := p.connected(t)
+			if err := test.set(c); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			p.wire.losing(func(int, []byte) bool { return true })
+			c.SetReadDeadline(start.Add(24 * time.Hour))
+			_, err := c.Read(make([]byte, 1))
+			if found := errors.Is(err, syscall.ETIMEDOUT); found != (test.found > 0) {
+				t.Errorf("read: %v, want the dead peer found: %v", err, test.found > 0)
+			}
+			if got := time.Since(start).Round(time.Second); test.found > 0 && got != test.found {
+				t.Errorf("found after %v, want %v", got, test.found)
+			}
+		})
+	}
 }

@@ -38,7 +38,7 @@ func (h *Host) spanOf(cause *trace.Span) *trace.Span {
 	return h.config.Station.Begin()
 }
 
-// moment is a time of the host's clock as a time of the record.
+// wall is a time of the host's clock as a time of the record.
 func (h *Host) wall(at tcp.Time) time.Time { return h.epoch.Add(at) }
 
 // noteResolve notes that a neighbour was found, or not.
@@ -80,10 +80,17 @@ func (h *Host) noteICMP(sent bool, peer netip.Addr, m errorMessage, about []byte
 	if sent {
 		d.Verdict, ours = "sent", q.Flow.Reverse()
 	}
-	if c := h.connections[keyOf(ours.Src, ours.Dst)]; c != nil && ours.Protocol == packet.ProtocolTCP {
-		cause = c.account.span
-	} else if why := h.config.Causes.get(q.Flow.Src, q.Flow.Dst); why.Sampled {
-		cause = h.config.Station.Join(why)
+	switch ours.Protocol {
+	case packet.ProtocolTCP:
+		if c := h.connections[keyOf(ours.Src, ours.Dst)]; c != nil {
+			cause = c.account.span
+		} else if why, known := h.config.Causes.Of(ours); known {
+			cause = h.config.Station.Join(why)
+		}
+	case packet.ProtocolUDP:
+		if c := h.udp.find(ours.Src.Addr(), ours.Src.Port(), ours.Dst); c != nil {
+			cause = c.cause
+		}
 	}
 	h.spanOf(cause).Note(f, d)
 }
@@ -113,7 +120,6 @@ func (h *Host) accountFor(local, remote netip.AddrPort, dial *trace.Span) *accou
 	}
 	a := &account{local: local.String(), remote: remote.String()}
 	if dial != nil {
-		h.config.Causes.put(local, remote, dial.Context())
 		a.span = h.join(dial)
 	} else if why := h.config.Causes.get(remote, local); why.Sampled {
 		a.span = h.config.Station.Join(why)

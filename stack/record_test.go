@@ -155,7 +155,8 @@ func TestRecordErrors(t *testing.T) {
 			t.Errorf("arp: %+v in %v, want %+v", f, arp[0].Took, want)
 		}
 
-		c, err := p.a.DialUDP(t.Context(), addrPort("192.0.2.2:9"))
+		journey := (&trace.Station{Name: "resolver", Recorder: &all}).Begin()
+		c, err := p.a.DialUDP(trace.With(t.Context(), journey), addrPort("192.0.2.2:9"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,6 +165,9 @@ func TestRecordErrors(t *testing.T) {
 		icmp := all.of(trace.KindICMPError)
 		if len(icmp) != 2 {
 			t.Fatalf("icmp: %+v", icmp)
+		}
+		if icmp[1].Trace != journey.Context().Trace {
+			t.Error("the error that was received belongs to another journey than its socket")
 		}
 		about := packet.Flow{Protocol: packet.ProtocolUDP, Src: c.local, Dst: c.remote}.String()
 		for n, want := range []trace.ICMPError{

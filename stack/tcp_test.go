@@ -198,6 +198,7 @@ func TestDialFails(t *testing.T) {
 		// RFC 6298: 1 + 2 + 4 + 8 + 16 + 32 + 64 seconds.
 		{name: "silence", to: "192.0.2.2:80", cut: true, want: syscall.ETIMEDOUT, fault: fault.ConnectionTimeout, took: 127 * time.Second},
 		{name: "to a group", to: "224.0.0.1:80", want: syscall.EADDRNOTAVAIL, fault: fault.ProxyInternalError},
+		{name: "to everybody", to: "192.0.2.255:80", want: syscall.EACCES, fault: fault.DestinationIPProhibited},
 		{name: "port 0", to: "192.0.2.2:0", want: syscall.EADDRNOTAVAIL, fault: fault.ProxyInternalError},
 	}
 	for _, test := range tests {

@@ -70,6 +70,9 @@ func (h *Host) connect(addr netip.AddrPort, cause *trace.Span) (*TCPConn, error)
 	if err != nil {
 		return nil, err
 	}
+	if way.iface.isBroadcast(way.dst) {
+		return nil, syscall.EACCES
+	}
 	remote := netip.AddrPortFrom(way.dst, addr.Port())
 	port, err := h.connectPort(way.src, remote, func(port uint16) bool {
 		_, taken := h.connections[keyOf(netip.AddrPortFrom(way.src, port), remote)]
@@ -80,6 +83,7 @@ func (h *Host) connect(addr netip.AddrPort, cause *trace.Span) (*TCPConn, error)
 	}
 	local := netip.AddrPortFrom(way.src, port)
 	c := h.newTCPConn(local, remote, way)
+	h.config.Causes.put(local, remote, cause.Context())
 	c.account = h.accountFor(local, remote, cause)
 	if c.account != nil {
 		c.way.cause = c.account.span

@@ -41,6 +41,7 @@ func (f *fill) exchange() (*fetch.Response, error) {
 	f.report = report
 	if err == nil {
 		f.edge.inbound(resp, f.received)
+		f.ruled.inward(f.out.Method, &resp.Fields)
 	}
 	return resp, err
 }

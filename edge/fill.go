@@ -33,8 +33,9 @@ type fill struct {
 
 	// The request, in memory of our own: as the client made it and as the
 	// origin gets it.
-	ask cache.Request
-	out wire.Request
+	ask   cache.Request
+	out   wire.Request
+	ruled ruled // by the site's rules
 
 	ctx    context.Context // ends the exchange with the origin
 	cancel context.CancelCauseFunc
@@ -110,7 +111,7 @@ func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
 			Host: strings.Clone(r.in.Authority), Path: strings.Clone(r.in.Path)},
 		heads: make(chan head), interims: make(chan interim, maxInterims),
 		left: make(chan struct{}), done: make(chan struct{}),
-		span: r.span.Child(),
+		span: r.span.Child(), ruled: r.ruled.keep(),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(trace.With(r.edge.ctx, f.span))
 	f.out = wire.Request{

@@ -45,6 +45,7 @@ func (r *request) outbound(span *trace.Span, why purpose) field.Fields {
 		}
 		out = append(out, l)
 	}
+	r.outward(&out)
 	out.Add("Via", r.edge.viaFor(r.in.Proto))
 	out.Add("CDN-Loop", r.edge.name)
 	var before field.Fields

@@ -74,6 +74,10 @@ func reasonPhrase(status int) string {
 	switch status {
 	case 400:
 		return "Bad Request"
+	case 401:
+		return "Unauthorized"
+	case 403:
+		return "Forbidden"
 	case 405:
 		return "Method Not Allowed"
 	case 408:
@@ -84,6 +88,10 @@ func reasonPhrase(status int) string {
 		return "Content Too Large"
 	case 421:
 		return "Misdirected Request"
+	case 425:
+		return "Too Early"
+	case 429:
+		return "Too Many Requests"
 	case 500:
 		return "Internal Server Error"
 	case 502:

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"strings"
 	"unsafe"
 
 	"waypost/edge/rules"
@@ -11,7 +12,9 @@ import (
 // out about them. The zero value is that of a request without.
 type ruled struct {
 	by   *rules.Set
-	path string // as patterns see it; valid until the request ends
+	path string      // as patterns see it; valid until the request ends
+	cors *rules.CORS // for that path; nil: the origin's business
+	told bool        // the decision about it is in the record
 }
 
 // obey asks the site's rules in the order in which they count: who asks too
@@ -20,7 +23,11 @@ type ruled struct {
 func (r *request) obey() stage {
 	r.ruled.by = r.site.owner
 	r.ruled.path, r.path = rules.Normal(r.path, r.in.Path)
+	r.ruled.cors = r.ruled.by.CORS.For(r.ruled.path)
 	if s, over := r.redirect(); over {
+		return s
+	}
+	if s, over := r.preflight(); over {
 		return s
 	}
 	return r.course()
@@ -30,10 +37,41 @@ func (r *request) obey() stage {
 // to be sent to the client.
 func (r *request) decorate() {
 	by := r.ruled.by
+	if r.ruled.cors != nil {
+		r.readers()
+	}
 	if by.HSTS != "" && r.in.Scheme == "https" {
 		// RFC 6797 §7.2: never over http, where anybody could have written it.
 		r.out.Set("Strict-Transport-Security", by.HSTS)
 	}
+}
+
+// outward drops from the fields of a request to the origin what the rules
+// keep from it.
+func (r *request) outward(out *field.Fields) {
+	if r.ruled.by == nil {
+		return
+	}
+	if r.ruled.cors != nil && (r.in.Method == "GET" || r.in.Method == "HEAD") && !upgradable(r.in.Upgrade) {
+		out.Del("Origin") // other methods, and WebSocket, keep it: servers tell forgeries by it
+	}
+}
+
+// inward makes a response of the origin fit to be kept under the rules.
+func (u *ruled) inward(method string, in *field.Fields) {
+	if u.by == nil {
+		return
+	}
+	if u.cors != nil && (method == "GET" || method == "HEAD") {
+		rules.DropVary(in, "Origin") // it was not sent
+	}
+}
+
+// keep is u in memory that outlives the request.
+func (u *ruled) keep() ruled {
+	kept := *u
+	kept.path = strings.Clone(u.path)
+	return kept
 }
 
 // hostName is the request's host as a string, valid until the request ends.

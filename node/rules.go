@@ -19,6 +19,9 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	if s := v.sub("hsts", "Strict-Transport-Security (RFC 6797), sent over HTTPS: browsers come back by HTTPS only."); s != nil {
 		r.hsts(s, &out.HSTS)
 	}
+	v.each("cors", "Who may read answers from another origin (CORS); the first for a path decides, and takes the place of what the origin says. Preflights are answered here.", func(_ int, s *section) {
+		out.CORS = append(out.CORS, r.cors(s))
+	})
 }
 
 // paths reads the pattern of the paths that a rule is for.
@@ -46,6 +49,24 @@ func (r configReader) redirect(s *section) cdn.Redirect {
 	s.done()
 	if r.keys == nil && v.To != "" {
 		if _, err := rules.NewRedirect(v); err != nil {
+			r.fail(s.at, s.path, "%v", err)
+		}
+	}
+	return v
+}
+
+func (r configReader) cors(s *section) (v cdn.CORS) {
+	s.paths(&v.Path)
+	s.texts("origins", "Scheme and host (and port) of the pages that may read; https://*.app.test is every host below; * alone is every page.", &v.Origins)
+	s.need("origins", "name the origins that may read; * is every page")
+	s.texts("methods", "Methods besides GET, HEAD and POST.", &v.Methods)
+	s.texts("headers", "Request fields that pages may send; * is all but Authorization.", &v.Headers)
+	s.texts("expose", "Response fields that scripts may read besides the usual ones.", &v.Expose)
+	s.flag("credentials", "With the visitor's cookies and passwords. Not with every page.", &v.Credentials)
+	s.duration("max_age", "How long browsers remember a preflight's answer; five seconds where nothing is said.", &v.MaxAge)
+	s.done()
+	if r.keys == nil && len(v.Origins) > 0 {
+		if _, err := rules.NewCORS(v); err != nil {
 			r.fail(s.at, s.path, "%v", err)
 		}
 	}

@@ -30,6 +30,8 @@ func TestParseRules(t *testing.T) {
       - {scheme: http, to: "https://$host$path", status: 308}
       - {path: "/old/*", to: "/new/$1", query: false}
     hsts: {max_age: 8760h, subdomains: true}
+    cors:
+      - {path: /api/*, origins: ["https://*.app.test"], methods: [PUT], headers: [Content-Type], expose: [X-Total], credentials: true, max_age: 10m}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +39,10 @@ func TestParseRules(t *testing.T) {
 	if r := got.Redirects; len(r) != 2 || r[0] != (cdn.Redirect{Scheme: "http", To: "https://$host$path", Status: 308}) ||
 		r[1] != (cdn.Redirect{Path: "/old/*", To: "/new/$1", Status: 302, DropQuery: true}) {
 		t.Errorf("redirects %+v", r)
+	}
+	if c := got.CORS; len(c) != 1 || c[0].Path != "/api/*" || c[0].Origins[0] != "https://*.app.test" || c[0].Methods[0] != "PUT" ||
+		c[0].Headers[0] != "Content-Type" || c[0].Expose[0] != "X-Total" || !c[0].Credentials || c[0].MaxAge.Minutes() != 10 {
+		t.Errorf("cors %+v", c)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -53,6 +59,9 @@ func TestParseRulesProblems(t *testing.T) {
 		{`    redirects: [{to: /a, scheme: ftp}]`, `sites[0].redirects[0].scheme: "ftp": write http or https`},
 		{`    redirects: [{to: /a, host: "a:80"}]`, `sites[0].redirects[0].host: "a:80": write a host such as shop.test`},
 		{`    redirects: [{to: /a, form: /b}]`, `sites[0].redirects[0].form: unknown key`},
+		{`    cors: [{path: /a}]`, `sites[0].cors[0].origins: is missing: name the origins`},
+		{`    cors: [{origins: ["*"], credentials: true}]`, `f.yaml:6:12: sites[0].cors[0]: credentials for any origin`},
+		{`    cors: [{origins: [app.test]}]`, `sites[0].cors[0]: origin "app.test": write scheme and host such as https://app.test`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {

@@ -22,6 +22,7 @@ import (
 // Set is the rules of one site. It is read-only and safe for concurrent use.
 type Set struct {
 	Redirects Redirects
+	CORS      CORSRules
 	HSTS      string // the value of Strict-Transport-Security, "" for none
 }
 
@@ -37,6 +38,13 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 			return nil, fmt.Errorf("redirect %d: %w", i+1, err)
 		}
 		s.Redirects, wanted = append(s.Redirects, r), true
+	}
+	for i := range in.CORS {
+		c, err := NewCORS(in.CORS[i])
+		if err != nil {
+			return nil, fmt.Errorf("cors %d: %w", i+1, err)
+		}
+		s.CORS, wanted = append(s.CORS, c), true
 	}
 	if in.HSTS.MaxAge > 0 {
 		s.HSTS, wanted = hsts(in.HSTS), true

@@ -26,7 +26,8 @@ func FuzzReceive(f *testing.F) {
 		f.Add(in, false)
 	}
 	f.Fuzz(func(t *testing.T, in []byte, forward bool) {
-		h := New(Config{Name: "h", Seed: 1, Forward: forward, Backlog: 8})
+		stopped := func(time.Duration, func()) Timer { return time.NewTimer(time.Hour) }
+		h := New(Config{Name: "h", Seed: 1, Forward: forward, Backlog: 8, AfterFunc: stopped})
 		defer h.Close()
 		frames := &counter{}
 		eth, err := h.Attach(frames, InterfaceConfig{MAC: macA, Prefixes: prefixes("192.0.2.1/24", "2001:db8::1/64")})

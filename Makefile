@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 GO ?= go
 
-.PHONY: help build test race lint bench fuzz docs demo ci clean
+.PHONY: help build test race lint bench bench-edge bench-lab h2spec journeys fuzz docs demo ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## a stripped binary in bin/waypost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/waypost ./cmd/waypost
@@ -23,6 +23,18 @@ bench: ## edge hits, cached DNS answers, a page load: docs/BENCHMARKS.md
 	$(GO) test -run '^$$' -bench 'BenchmarkHit(1K|64K)$$' -benchmem ./edge
 	$(GO) test -run '^$$' -bench 'BenchmarkCachedAnswer' -benchmem ./dns/resolver
 	$(GO) test -run '^$$' -bench 'BenchmarkPageLoad' -benchmem ./demo
+
+bench-edge: ## the edge beside nginx, HAProxy and Varnish, where they are installed
+	$(GO) run ./scripts/bench-edge
+
+bench-lab: ## TCP payload, requests, idle connections and 200 hosts in the lab
+	$(GO) test -run '^$$' -bench . -benchmem ./tcp ./stack ./lab
+
+h2spec: ## HTTP/2 held to h2spec
+	scripts/h2spec.sh
+
+journeys: ## the ready journeys
+	$(GO) run ./cmd/waypost lab run
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME (20s)

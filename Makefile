@@ -5,7 +5,7 @@ GO ?= go
 .PHONY: help build test race lint bench bench-edge bench-lab h2spec journeys fuzz docs demo ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## a stripped binary in bin/waypost
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/waypost ./cmd/waypost

@@ -52,10 +52,11 @@ func (c *serverConn) awaitRequest() (x *h1Exchange, isParked bool) {
 	if c.srv.stopping.Load() {
 		return nil, false
 	}
-	now, over := time.Now(), time.Time{}
-	if d := c.srv.limits.IdleTimeout; d > 0 {
-		over = now.Add(d)
+	now := time.Now()
+	if d := c.srv.limits.IdleTimeout; d > 0 && c.waitBy.IsZero() {
+		c.waitBy = now.Add(d)
 	}
+	over := c.waitBy
 	if d := c.srv.limits.ParkAfter; d > 0 && c.srv.lot != nil && c.under.raw != nil && (over.IsZero() || over.Sub(now) > d) {
 		c.under.readBy(now.Add(d))
 		n, err := c.firstBytes()
@@ -79,6 +80,7 @@ func (c *serverConn) began(n int, err error) *h1Exchange {
 		return nil
 	}
 	c.h1.in.w = n
+	c.waitBy = time.Time{}
 	return c.h1
 }
 

@@ -70,7 +70,7 @@ func (x *h2Call) open() error {
 // the server takes any.
 func (x *h2Call) turn() bool {
 	c := x.client
-	return uint32(len(c.streams)) < c.peer.maxStreams && len(c.out) < h2OutHigh && (x.r.Upgrade == "" || c.peer.said)
+	return uint32(len(c.streams)) < c.peer.maxStreams && !c.full() && (x.r.Upgrade == "" || c.peer.said)
 }
 
 // cancel resets the stream when the context has ended.

@@ -3,11 +3,14 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -45,6 +48,7 @@ type h2Conn struct {
 	digits  [20]byte     // a number being encoded
 
 	streams  map[uint32]*h2Stream
+	woken    []*h2Stream // see waiting
 	closed   closedStreams
 	lastPeer uint32 // the highest stream that the peer has opened
 	nextOurs uint32 // the next stream that we open; 0 on a server
@@ -54,6 +58,11 @@ type h2Conn struct {
 	recvWindow int64 // bytes that it may still send us
 	unreturned int64 // bytes that have been used up, but not granted again
 	peer       h2Settings
+	dataSent   h2Sent
+
+	// writers counts the connections of a server on which a write is under
+	// way; nil on a client, which has few.
+	writers *atomic.Int64
 }
 
 // h2Side is one end of a connection: what differs between server and client.
@@ -84,6 +93,12 @@ const (
 	// h2OutHigh is how much may wait to be written before streams have to
 	// wait. It is what one write may carry.
 	h2OutHigh = 128 << 10
+	// h2OutTotal is what the connections of a server on which a write is under
+	// way have for it together, and h2OutLow the least that each has. A write
+	// takes no time where the client reads, so they are few, and each has
+	// h2OutHigh; where thousands of clients do not read, they share.
+	h2OutTotal = 128 << 20
+	h2OutLow   = h2MaxFrame
 	// h2OutMax bounds out absolutely: frames that cannot wait, such as
 	// acknowledgements, are appended above h2OutHigh, but a peer that makes
 	// us write so many and reads none of them is cut off.
@@ -153,8 +168,19 @@ func (c *h2Conn) streamWindow() int64 {
 func (c *h2Conn) kick() {
 	if !c.writing && len(c.out) > 0 && c.err == nil {
 		c.writing = true
+		if c.writers != nil {
+			c.writers.Add(1)
+		}
 		go c.write()
 	}
+}
+
+// full reports whether so much waits to be written that streams have to wait.
+func (c *h2Conn) full() bool {
+	if c.writers == nil || len(c.out) < h2OutLow {
+		return len(c.out) >= h2OutHigh
+	}
+	return len(c.out) >= int(min(h2OutTotal/max(c.writers.Load(), 1), h2OutHigh))
 }
 
 // write writes what is in out until nothing is left. At first it lets the
@@ -179,6 +205,9 @@ func (c *h2Conn) write() {
 		}
 	}
 	c.writing = false
+	if c.writers != nil {
+		c.writers.Add(-1)
+	}
 	if cap(c.spare) > h2OutMax {
 		c.spare = nil
 	}
@@ -232,6 +261,9 @@ func (c *h2Conn) die(err error) {
 		return
 	}
 	c.err = err
+	for _, s := range c.waiting() {
+		s.cond.Broadcast() // these in order; end wakes the others
+	}
 	for _, s := range c.streams {
 		s.end(err)
 	}
@@ -239,6 +271,20 @@ func (c *h2Conn) die(err error) {
 	c.out = nil
 	c.room.Broadcast()
 	c.under.hangUp()
+}
+
+// waiting returns the streams on which somebody waits, the oldest first: who
+// is woken first writes first, and that must not be up to a map. It is called
+// with the mutex held; what it returns is valid until the next call.
+func (c *h2Conn) waiting() []*h2Stream {
+	c.woken = c.woken[:0]
+	for _, s := range c.streams {
+		if s.waiters > 0 {
+			c.woken = append(c.woken, s)
+		}
+	}
+	slices.SortFunc(c.woken, func(a, b *h2Stream) int { return cmp.Compare(a.id, b.id) })
+	return c.woken
 }
 
 // h2Broken is a violation of the protocol that ends the connection.

@@ -14,6 +14,9 @@ func (c *h2Conn) settings(f *http2.SettingsFrame) error {
 	if err := c.floods.answered(); err != nil {
 		return err
 	}
+	if n := f.NumSettings(); n > maxSettings {
+		return broken(http2.ErrCodeEnhanceYourCalm, "more than %d parameters in a SETTINGS frame", maxSettings)
+	}
 	c.mu.Lock()
 	if f.IsAck() {
 		c.peer.acked = true
@@ -71,6 +74,8 @@ func (c *h2Conn) resizeWindows(size uint32) error {
 		if s.sendWindow += more; s.sendWindow > h2MaxWindow {
 			return broken(http2.ErrCodeFlowControl, "the window of stream %d overflows", id)
 		}
+	}
+	for _, s := range c.waiting() {
 		s.cond.Broadcast()
 	}
 	return nil
@@ -102,13 +107,16 @@ func (c *h2Conn) tooMuchOut() error {
 func (c *h2Conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.floods.windowUpdate(&c.dataSent); err != nil {
+		return err
+	}
 	if f.StreamID == 0 {
 		was := c.sendWindow
 		if c.sendWindow += int64(f.Increment); c.sendWindow > h2MaxWindow {
 			return broken(http2.ErrCodeFlowControl, "the connection's window overflows")
 		}
 		if was <= 0 {
-			for _, s := range c.streams {
+			for _, s := range c.waiting() {
 				s.cond.Broadcast()
 			}
 		}

@@ -158,7 +158,7 @@ func (x *h2Exchange) Respond(status int, f field.Fields, length int64) error {
 	case x.err != nil:
 		return x.err
 	}
-	if len(x.c.out) >= h2OutHigh {
+	if x.c.full() {
 		x.waitForRoom()
 		if x.err != nil {
 			return x.err
@@ -254,6 +254,7 @@ func (x *h2Exchange) finish() {
 		x.cancel(context.Canceled)
 	}
 	h.running--
+	h.c.srv.handlers.Add(-1)
 	if h.err != nil {
 		h.room.Broadcast()
 	}

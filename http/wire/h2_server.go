@@ -20,6 +20,7 @@ type h2Server struct {
 	// Under the connection's mutex:
 	running   int // handlers that have not returned, those of reset streams included
 	goingAway bool
+	evicted   bool      // it makes room for another connection, at once
 	idleSince time.Time // since when no stream is open
 	idleTimer *time.Timer
 	idleArmed bool
@@ -37,6 +38,7 @@ func (c *serverConn) serveH2(read []byte) {
 	}
 	h := &h2Server{h2Conn: newH2Conn(c.conn, c.under, src, &c.srv.limits), c: c}
 	h.side = h
+	h.writers = &c.srv.writers
 	if !h.preface() {
 		return
 	}
@@ -85,7 +87,12 @@ func (h *h2Server) ends(err error) {
 		h.breakOff(b)
 	case errors.Is(err, errInterrupted): // by leaveIfDone
 		h.under.resume()
-		linger(h.conn, h.under, make([]byte, h2InputSize))
+		h.mu.Lock()
+		evicted := h.evicted
+		h.mu.Unlock()
+		if !evicted {
+			linger(h.conn, h.under, make([]byte, h2InputSize))
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,6 +156,8 @@ func (h *h2Server) mayOpen(id uint32) (bool, error) {
 	switch {
 	case len(h.streams) >= limit && h.peer.acked:
 		return false, resets(id, http2.ErrCodeProtocol, "more than %d streams", limit)
+	case h.running >= streamsInNeed && h.c.srv.handlers.Load() >= int64(h.limits.Streams):
+		return false, resets(id, http2.ErrCodeRefusedStream, "more than %d streams on all connections", h.limits.Streams)
 	case len(h.streams) >= limit, h.running >= h2HandlersPerStream*limit:
 		return false, resets(id, http2.ErrCodeRefusedStream, "more than %d streams", limit)
 	}
@@ -171,6 +180,7 @@ func (h *h2Server) open(id uint32, bad *refusal) {
 	x.begin(h, id)
 	x.bad = bad
 	h.running++
+	h.c.srv.handlers.Add(1)
 	h.exchanges++
 	h.hand(x)
 }
@@ -279,13 +289,21 @@ func (h *h2Server) idleCheck() {
 	}
 }
 
-// leaveIfIdle makes room for another connection.
+// leaveIfIdle makes room for another connection. That one counts from now on
+// and this one no more, so it does not linger: GOAWAY goes out, or, to a
+// client that does not read, does not within evictTime.
 func (h *h2Server) leaveIfIdle() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.streams) > 0 || h.running > 0 {
 		return false
 	}
+	h.evicted = true
+	time.AfterFunc(evictTime, h.under.hangUp)
 	h.leave()
 	return true
 }
+
+// evictTime is how long a connection that was closed for another one may
+// still take to write what waits.
+const evictTime = 100 * time.Millisecond

@@ -228,7 +228,7 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 			return total, s.err
 		case len(p) == 0 && !end:
 			return total, nil
-		case len(c.out) >= h2OutHigh:
+		case c.full():
 			s.waitForRoom()
 			continue
 		}
@@ -244,6 +244,7 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 		}
 		last := end && int(n) == len(p)
 		c.appendData(s.id, p[:n], last)
+		c.dataSent.frame(int(n), int(n) < len(p))
 		s.sendWindow -= n
 		c.sendWindow -= n
 		s.out.bytes += n

@@ -68,6 +68,7 @@ func (h *h2Server) panicked() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.running--
+		h.c.srv.handlers.Add(-1)
 		h.die(fault.New(fault.ProxyInternalError, "handler panicked", nil))
 		h.room.Broadcast()
 	}

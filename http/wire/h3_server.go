@@ -75,7 +75,9 @@ func (h *h3Server) serve() {
 // handler has returned, whatever the client did to it.
 func (h *h3Server) accept(q *quic.Stream) {
 	h.mu.Lock()
-	if h.goingAway { // which tells the client that we do not look (RFC 9114 §5.2)
+	// Going away tells the client that we do not look (RFC 9114 §5.2).
+	inNeed := h.open >= streamsInNeed && h.srv.handlers.Load() >= int64(h.limits.Streams)
+	if h.goingAway || inNeed {
 		h.mu.Unlock()
 		q.CancelRead(quic.StreamErrorCode(h3RequestRejected))
 		q.CancelWrite(quic.StreamErrorCode(h3RequestRejected))
@@ -95,12 +97,14 @@ func (h *h3Server) accept(q *quic.Stream) {
 	h.exchanges++
 	h.mu.Unlock()
 	h.work.Add(1)
+	h.srv.handlers.Add(1)
 	go h.run(x)
 }
 
 // run reads a request and answers it.
 func (h *h3Server) run(x *h3Exchange) {
 	defer h.work.Done()
+	defer h.srv.handlers.Add(-1)
 	defer h.panicked()
 	if d := h.limits.HeaderTimeout; d > 0 {
 		x.need = time.Now().Add(d)

@@ -46,6 +46,13 @@ type Limits struct {
 	// (SETTINGS_MAX_CONCURRENT_STREAMS). Twice as many handlers may run,
 	// those of streams that have been reset included.
 	StreamsPerConn int
+	// Streams bounds the handlers that run over HTTP/2 and 3 on all
+	// connections of a server together (over HTTP/1.1 there is one for a
+	// connection at most). Beyond it a connection gets streamsInNeed of them
+	// and other streams are refused, which tells the client that it may ask
+	// again: so clients with thousands of stalled streams leave something to
+	// the others.
+	Streams int
 	// StreamWindow and ConnWindow are the HTTP/2 flow-control windows that
 	// we grant, in bytes: the most that waits unread per stream and per
 	// connection. ConnWindow is at least 65,535, which the protocol gives
@@ -69,8 +76,10 @@ const (
 	DefaultDrainBytes       = 256 << 10              // about what a new connection costs
 	DefaultConnections      = 16 << 10               // with 4 KB each, 64 MB when all are idle
 	DefaultStreamsPerConn   = 128                    // RFC 9113 §6.5.2 asks for 100 at least
+	DefaultStreams          = 16 << 10               // with 16 KB each, 256 MB when all are stalled
 	DefaultStreamWindow     = 256 << 10              // 20 Mbit/s of upload per stream at 100 ms
 	DefaultConnWindow       = 512 << 10              // two streams' worth: the bound on unread bytes per connection
+	streamsInNeed           = 4                      // a page comes in with so many, if slower
 	MinRate                 = 240                    // bytes per second below which a peer is an attack or dead
 )
 
@@ -81,6 +90,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.TargetBytes, DefaultTargetBytes)
 	number(&l.Connections, DefaultConnections)
 	number(&l.StreamsPerConn, DefaultStreamsPerConn)
+	number(&l.Streams, DefaultStreams)
 	number(&l.StreamWindow, DefaultStreamWindow)
 	number(&l.ConnWindow, DefaultConnWindow)
 	if l.DrainBytes == 0 {

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"container/list"
+	"container/heap"
 	"errors"
 	"os"
 	"sync"
@@ -23,10 +23,10 @@ type lot struct {
 	fd   int
 
 	mu     sync.Mutex
-	cars   map[int32]*list.Element // of *parked, by file descriptor
-	queue  list.List               // in the order in which their time is over
-	last   int32                   // generation of the latest
-	expiry *time.Timer             // for the front of the queue
+	cars   map[int32]*parked // by file descriptor
+	queue  queue
+	last   int32       // generation of the latest
+	expiry *time.Timer // for the front of the queue
 	closed bool
 }
 
@@ -35,7 +35,41 @@ type parked struct {
 	c    *serverConn
 	fd   int32
 	gen  int32     // tells events of an earlier owner of fd apart
-	over time.Time // when its idle time ends; zero: never
+	over time.Time // when its time ends; zero: never
+	at   int       // in the queue
+}
+
+// queue is a heap of the parked, the one whose time is over first in front.
+// Who waits for a request has another time than who waits for a TLS hello, and
+// who was woken for less goes on with what was left.
+type queue []*parked
+
+func (q queue) Len() int { return len(q) }
+
+func (q queue) Less(i, j int) bool {
+	a, b := q[i].over, q[j].over
+	return !a.IsZero() && (b.IsZero() || a.Before(b))
+}
+
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].at, q[j].at = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *queue) Push(v any) {
+	p := v.(*parked)
+	p.at = len(*q)
+	*q = append(*q, p)
+}
+
+// Pop implements [heap.Interface].
+func (q *queue) Pop() any {
+	n := len(*q) - 1
+	p := (*q)[n]
+	(*q)[n] = nil
+	*q = (*q)[:n]
+	return p
 }
 
 // newLot returns nil where the system refuses; connections then keep their
@@ -49,7 +83,7 @@ func newLot() *lot {
 		_ = syscall.Close(fd)
 		return nil
 	}
-	p := &lot{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, cars: map[int32]*list.Element{}}
+	p := &lot{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, cars: map[int32]*parked{}}
 	if p.raw, err = p.file.SyscallConn(); err != nil || p.file.SetDeadline(time.Time{}) != nil {
 		_ = p.file.Close() // the runtime does not poll it: its reads would hold a thread
 		return nil
@@ -82,14 +116,17 @@ func (p *lot) park(c *serverConn, over time.Time) bool {
 	if failed != nil || err != nil {
 		return false
 	}
-	e := p.queue.PushBack(v)
-	p.cars[v.fd] = e
+	if before := p.cars[v.fd]; before != nil {
+		p.remove(before) // its socket is closed, or we would not have the number
+	}
+	heap.Push(&p.queue, v)
+	p.cars[v.fd] = v
 	c.spot.Store(v)
 	if c.state.Load() != connIdle { // closed since, by somebody who did not find it here
 		p.remove(v)
 		return false
 	}
-	if p.queue.Front() == e {
+	if p.queue[0] == v {
 		p.arm()
 	}
 	return true
@@ -108,12 +145,11 @@ func (p *lot) leave(c *serverConn) bool {
 
 // remove takes v out; false where somebody has done so. The lock is held.
 func (p *lot) remove(v *parked) bool {
-	e := p.cars[v.fd]
-	if e == nil || e.Value != any(v) {
+	if p.cars[v.fd] != v {
 		return false
 	}
 	delete(p.cars, v.fd)
-	p.queue.Remove(e)
+	heap.Remove(&p.queue, v.at)
 	v.c.spot.Store(nil)
 	return true
 }
@@ -121,11 +157,10 @@ func (p *lot) remove(v *parked) bool {
 // arm sets the timer for the connection whose time is over first. The lock is
 // held.
 func (p *lot) arm() {
-	front := p.queue.Front()
-	if front == nil || front.Value.(*parked).over.IsZero() {
+	if len(p.queue) == 0 || p.queue[0].over.IsZero() {
 		return
 	}
-	wait := time.Until(front.Value.(*parked).over)
+	wait := time.Until(p.queue[0].over)
 	if p.expiry == nil {
 		p.expiry = time.AfterFunc(wait, p.expire)
 		return
@@ -137,8 +172,8 @@ func (p *lot) arm() {
 func (p *lot) expire() {
 	p.mu.Lock()
 	var over []*serverConn
-	for now := time.Now(); p.queue.Len() > 0; {
-		v := p.queue.Front().Value.(*parked)
+	for now := time.Now(); len(p.queue) > 0; {
+		v := p.queue[0]
 		if v.over.IsZero() || v.over.After(now) {
 			break
 		}
@@ -177,12 +212,8 @@ func (p *lot) watch() {
 func (p *lot) take(fd, gen int32) *serverConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.cars[fd]
-	if e == nil {
-		return nil
-	}
-	v := e.Value.(*parked)
-	if v.gen != gen || !p.remove(v) {
+	v := p.cars[fd]
+	if v == nil || v.gen != gen || !p.remove(v) {
 		return nil
 	}
 	return v.c

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"runtime/debug"
@@ -25,6 +26,10 @@ type serverConn struct {
 	// spot is its place in the parking lot while it stands there.
 	spot atomic.Pointer[parked]
 	met  bool // what stands before TLS and HTTP has been read
+	// waitBy is when the wait under way ends, for a TLS hello or a request:
+	// waking from the lot for less than that does not begin it anew. Zero:
+	// none is under way, or it may last for ever.
+	waitBy time.Time
 	// handedOver tells that an upgrade gave the connection away.
 	handedOver bool
 }
@@ -73,6 +78,10 @@ func (c *serverConn) serve() {
 		}
 	}
 	if c.srv.tls != nil && c.info.TLS == nil {
+		if c.awaitHello() {
+			left = leftOthers
+			return
+		}
 		if !c.handshake() {
 			return
 		}
@@ -98,18 +107,47 @@ func (c *serverConn) end() {
 	c.srv.forget(c)
 }
 
+// awaitHello waits until the client says something, within HandshakeTimeout
+// of its coming, and reports whether that wait goes on in the lot: a
+// connection costs a goroutine and the state of a handshake only once it has
+// sent a byte. Where it cannot be parked, the handshake itself waits.
+func (c *serverConn) awaitHello() (isParked bool) {
+	now := time.Now()
+	if d := c.srv.limits.HandshakeTimeout; d > 0 && c.waitBy.IsZero() {
+		c.waitBy = now.Add(d)
+	}
+	d := c.srv.limits.ParkAfter
+	if d <= 0 || c.srv.lot == nil || !c.waitBy.IsZero() && c.waitBy.Sub(now) <= d {
+		return false
+	}
+	c.under.readBy(now.Add(d))
+	if !isTimeout(c.under.awaitBytes()) || c.state.Load() != connIdle {
+		return false
+	}
+	c.under.disarm()
+	return c.srv.lot.park(c, c.waitBy)
+}
+
+// maxHello bounds what a client may send before its handshake is complete. A
+// hello with a key share for the time after quantum computers has 2 KB;
+// crypto/tls alone would collect 64 KB of it.
+const maxHello = 16 << 10
+
 // handshake does the TLS handshake. What went wrong is between the client
-// and crypto/tls, which sends the alert.
+// and crypto/tls, which sends the alert. Whoever ends the server closes the
+// connection, so the handshake needs no context, which would cost it another
+// goroutine.
 func (c *serverConn) handshake() bool {
 	t := tls.Server(c.under, c.srv.tls)
-	if d := c.srv.limits.HandshakeTimeout; d > 0 {
-		c.under.readBy(time.Now().Add(d))
-	}
-	if err := t.HandshakeContext(c.srv.base); err != nil {
+	c.under.readBy(c.waitBy)
+	c.under.allowance = maxHello
+	if err := t.HandshakeContext(context.WithoutCancel(c.srv.base)); err != nil {
 		return false
 	}
 	state := t.ConnectionState()
 	c.conn, c.info.TLS = t, &state
+	c.under.allowance = 0
+	c.waitBy = time.Time{}
 	c.under.readBy(time.Time{})
 	return true
 }

@@ -30,6 +30,8 @@ type transport struct {
 	armed       time.Time // the read deadline that conn has; zero: none
 	in          pace
 	interrupted atomic.Bool
+	// allowance is how many bytes may still be read; zero: any number.
+	allowance int
 
 	writeArmed time.Time
 	out        pace
@@ -82,6 +84,9 @@ func (interruptedError) Error() string   { return "read interrupted" }
 func (interruptedError) Timeout() bool   { return true }
 func (interruptedError) Temporary() bool { return true }
 
+// errTooMuch is what a read returns that went beyond the allowance.
+var errTooMuch = errors.New("more bytes than are taken here")
+
 func newTransport(c net.Conn, writeTimeout time.Duration) *transport {
 	t := &transport{conn: c}
 	t.out = pace{period: writeTimeout, rate: MinRate}
@@ -123,6 +128,12 @@ func (t *transport) Read(p []byte) (int, error) {
 		n, err := t.conn.Read(p)
 		if n > 0 || err == nil || !isTimeout(err) {
 			t.endRead(start, n)
+			if t.allowance > 0 {
+				if t.allowance -= n; t.allowance <= 0 {
+					t.allowance = 1 // and so it stays
+					return 0, errTooMuch
+				}
+			}
 			return n, err
 		}
 		if err := t.readTimeout(&start); err != nil {

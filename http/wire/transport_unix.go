@@ -68,6 +68,31 @@ func (r *rawRead) try(fd uintptr) bool {
 	}
 }
 
+// awaitBytes waits until there is something to read, and leaves it there. It
+// fails as a read would; where conn is no socket, at once.
+func (t *transport) awaitBytes() error {
+	if t.raw == nil {
+		return errors.ErrUnsupported
+	}
+	start := t.beginRead()
+	for {
+		err := t.raw.Read(waiting)
+		if err == nil || !isTimeout(err) {
+			return err
+		}
+		if err := t.readTimeout(&start); err != nil {
+			return err
+		}
+	}
+}
+
+// waiting reports whether something waits to be read, an end included.
+func waiting(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+}
+
 // quiet looks whether something waits to be read from an idle connection:
 // nothing should. Over TLS only the end counts, because tickets come unasked.
 // Where the connection is no socket, nothing is known and it counts as quiet.

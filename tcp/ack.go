@@ -15,17 +15,17 @@ func (c *Conn) acknowledge(now Time, s *Segment) bool {
 	}
 	c.probed(now)
 	fresh := c.takeSACK(s)
+	closed := c.wnd == 0
 	switch {
 	case after(s.Ack, c.una):
 		c.updateWindow(s)
-		c.advance(now, s)
+		c.advance(now, s, closed)
 		if fresh > 0 && c.flight() > 0 {
 			// RFC 6675 §5: a duplicate, whether it advances SND.UNA or not.
 			c.duplicateACK(now)
 		}
 	case s.Ack == c.una:
 		duplicate := c.duplicates(s, fresh)
-		closed := c.wnd == 0
 		c.updateWindow(s)
 		if closed && c.wnd > 0 {
 			c.windowReopened(now)
@@ -34,6 +34,15 @@ func (c *Conn) acknowledge(now Time, s *Segment) bool {
 		}
 	}
 	return c.state != Closed
+}
+
+// age moves the marks that lie behind SND.UNA along with it: where they stay
+// behind by 2³¹ they would seem to lie ahead.
+func (c *Conn) age() {
+	c.smallEnd = later(c.smallEnd, c.una)
+	if after(c.una, c.recover) {
+		c.recover = c.una - 1
+	}
 }
 
 // updateWindow takes SND.WND from a segment unless it is older than the one
@@ -60,9 +69,9 @@ func (c *Conn) duplicates(s *Segment, fresh uint32) bool {
 	return len(s.Payload) == 0 && s.Flags&(packet.SYN|packet.FIN) == 0 && uint32(s.Window)<<c.sndScale == c.wnd && c.wnd > 0
 }
 
-// advance moves SND.UNA to what s acknowledges.
-func (c *Conn) advance(now Time, s *Segment) {
-	closed := c.wnd == 0
+// advance moves SND.UNA to what s acknowledges. closed tells that the window
+// was closed before s came.
+func (c *Conn) advance(now Time, s *Segment, closed bool) {
 	n := s.Ack - c.una
 	c.una = s.Ack
 	if data := min(int(int32(c.una-c.outSeq)), c.outLen); data > 0 {
@@ -78,16 +87,18 @@ func (c *Conn) advance(now Time, s *Segment) {
 	c.fastDue = false
 	c.retries = 0
 	c.stalledAt = now
+	c.soft = nil // what the network said has passed
 	c.sample(now, s)
 	if c.persisting {
 		c.stopPersist()
 	}
 	if c.flight() == 0 {
 		c.rtx.stop() // RFC 6298 §5.2
-	} else if c.phase != recovery || c.sackOn {
+	} else if !c.rtx.on || c.phase != recovery || c.sackOn {
 		c.armRTO(now) // §5.3
 	}
 	c.grow(now, n)
+	c.age()
 	if closed && c.wnd > 0 && c.flight() > 0 {
 		c.windowReopened(now)
 	}

@@ -44,7 +44,7 @@ func (c *Conn) Segment(now Time, s *Segment) {
 	// would have PAWS drop all that follows.
 	c.takeStamp(now, s)
 	// Sixth, URG: urgent data are read in line and without a mark, as
-	// RFC 6093 §5 advises; the pointer is not looked at.
+	// RFC 6093 §6 advises; the pointer is not looked at.
 	// Seventh, the segment text; eighth, FIN.
 	c.text(now, s)
 	c.takeFIN(now, s)

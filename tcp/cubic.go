@@ -86,7 +86,7 @@ func (q *cubic) avoid(c *Conn, now Time, n uint32) {
 		w = max(w, q.west)
 	} else {
 		target := min(max(q.at(t+c.srtt.Seconds()), w), 1.5*w)
-		w += float64((target-w)/w) * acked
+		w += float64((target - w) / w * acked)
 	}
 	c.cwnd = min(uint32(w*mss), maxCwnd)
 }

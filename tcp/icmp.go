@@ -41,8 +41,10 @@ func (c *Conn) PathMTU(now Time, mtu int) {
 
 // Unreachable tells that a segment did not reach the peer. A hard error ends
 // a connection that is being opened; later, or when it is soft, it is only
-// remembered as the reason should the connection time out (RFC 9293 §3.9.2.2,
-// RFC 5461).
+// remembered as the reason should the connection time out before anything
+// more is acknowledged. We deviate from RFC 9293 §3.9.2.2 SHLD-26, by which a
+// hard error ends every connection: whoever can guess ports could end it
+// (RFC 5927 §5.2).
 func (c *Conn) Unreachable(now Time, hard bool, err error) {
 	c.soft = err
 	if hard && (c.state == SynSent || c.state == SynReceived) {

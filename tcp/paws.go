@@ -30,7 +30,7 @@ func (c *Conn) stampFresh(now Time, s *Segment) bool {
 		return true
 	}
 	c.drop(now, s, "paws", "its timestamp is older than one that came before: an old duplicate", "RFC 7323 §5.3")
-	if s.length() > 0 {
+	if len(s.Payload) > 0 || s.Flags.Has(packet.FIN) {
 		c.ackNow, c.ackAlone = true, true
 	} else {
 		c.ackSometimes(now)

@@ -49,6 +49,7 @@ func (c *Conn) fastRecovery(now Time) {
 	c.fastDue, c.why = true, causeFast
 	c.cwnd = c.ssthresh
 	if c.sackOn {
+		c.why = causeSACK
 		c.scores().begin(c.una)
 		c.tellCwnd(now, "fast-recovery", "SACK shows a loss: the window falls and only what is missing is sent again", "RFC 6675 §5")
 		return

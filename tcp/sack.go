@@ -129,7 +129,7 @@ func (c *Conn) nextRescue(now Time, s *Segment) bool {
 	b := c.board
 	left, right := b.hole(later(b.highRxt, c.una), c.nxt)
 	if b.spans.find(left) < len(b.spans) {
-		return c.mend(now, s, left, right, causeHole)
+		return c.mend(now, s, left, right, causeGap)
 	}
 	if b.rescued || !before(left, c.nxt) && len(b.spans) == 0 {
 		return false

@@ -181,8 +181,10 @@ const (
 	causeTimeout cause = iota
 	causeGoBack
 	causeFast
+	causeSACK
 	causePartial
 	causeHole
+	causeGap
 	causeRescue
 	causeMTU
 	causeWindow
@@ -194,8 +196,10 @@ var causes = [...]struct{ verdict, reason, clause string }{
 	causeTimeout: {"timeout", "the retransmission timer expired without an acknowledgement", "RFC 6298 §5.4"},
 	causeGoBack:  {"go-back", "it was on its way when the loss was seen and counts as lost until it is acknowledged", "RFC 5681 §3.1"},
 	causeFast:    {"fast-retransmit", "three duplicate ACKs say that it was lost and later ones were not", "RFC 5681 §3.2"},
+	causeSACK:    {"fast-retransmit", "the peer holds enough of what was sent after it: it was lost", "RFC 6675 §5"},
 	causePartial: {"partial-ack", "an ACK of only a part of what was on its way says that the next segment was lost too", "RFC 6582 §3.2"},
 	causeHole:    {"sack-hole", "enough after it was selectively acknowledged: it was lost", "RFC 6675 §4"},
+	causeGap:     {"sack-gap", "nothing new may be sent, so what is missing before something selectively acknowledged is sent again in case it was lost", "RFC 6675 §4"},
 	causeRescue:  {"rescue", "nothing else may be sent, so the end is sent again in case it was lost", "RFC 6675 §4"},
 	causeMTU:     {"path-mtu", "the path takes only smaller packets, so it is cut anew; that is no congestion", "RFC 1191 §6.4"},
 	causeWindow:  {"window-open", "the peer's window is open again, and it had no room for this before", "RFC 9293 §3.8.6.1"},
@@ -238,7 +242,10 @@ func (c *Conn) sentAgain(now Time, s *Segment, why cause) {
 		w := causes[why]
 		times := 1
 		if s.Seq == c.una {
-			times = max(1, int(c.retries)+int(c.synRetries))
+			times = max(1, int(c.retries))
+		}
+		if c.state == SynSent || c.state == SynReceived {
+			times = max(1, int(c.synRetries))
 		}
 		c.tell(&Event{Time: now, Kind: Retransmit, Seq: s.Seq, Ack: s.Ack, Bytes: len(s.Payload), Flags: s.Flags,
 			Times: times, Verdict: w.verdict, Reason: w.reason, Clause: w.clause})

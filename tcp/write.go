@@ -37,7 +37,7 @@ func (c *Conn) release(n int) {
 func (c *Conn) SetNoDelay(now Time, off bool) { c.noDelay = off }
 
 // SetUserTimeout bounds how long data may stay unacknowledged before the
-// connection ends (RFC 9293 §3.9.1.3; RFC 5482 without its option); 0 leaves
+// connection ends (RFC 9293 §3.9.1.1; RFC 5482 without its option); 0 leaves
 // it to Config.Retries. It counts from the next time the retransmission timer
 // is set.
 func (c *Conn) SetUserTimeout(now Time, d Time) { c.userTimeout = d }

@@ -258,28 +258,38 @@ func TestOrder(t *testing.T) {
 
 // TestSeed: one seed, one conversation, byte for byte; another seed, another.
 func TestSeed(t *testing.T) {
-	talk := func(seed uint64) (frames string) {
+	talk := func(seed uint64) string {
+		var frames strings.Builder
 		synctest.Test(t, func(t *testing.T) {
-			p := newPair(t, time.Millisecond, Config{Seed: seed}, Config{Seed: seed})
-			var log strings.Builder
-			p.wire.losing(func(from int, frame []byte) bool {
-				log.WriteByte(byte(from))
-				log.Write(frame)
-				return false
-			})
-			c, s := p.connected(t)
-			u := listenUDP(t, p.a, "")
+			// All happens in this goroutine, but for the clocks.
+			ha, hb := newHost(t, Config{Name: "a", Seed: seed}), newHost(t, Config{Name: "b", Seed: seed})
+			da, db := &tap{frames: &frames}, &tap{frames: &frames}
+			var err error
+			if db.to, err = ha.Attach(da, InterfaceConfig{MAC: macA, Prefixes: prefixes("192.0.2.1/24", "2001:db8::1/64")}); err != nil {
+				t.Fatal(err)
+			}
+			if da.to, err = hb.Attach(db, InterfaceConfig{MAC: macB, Prefixes: prefixes("192.0.2.2/24", "2001:db8::2/64")}); err != nil {
+				t.Fatal(err)
+			}
+			l := listenTCP(t, hb, "192.0.2.2:80")
+			c := dialTCP(t, ha, "192.0.2.2:80")
+			s, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := listenUDP(t, ha, "")
 			u.WriteToUDPAddrPort(make([]byte, 3000), addrPort("192.0.2.2:9"))
+			u.WriteToUDPAddrPort(make([]byte, 3000), addrPort("[2001:db8::2]:9"))
 			c.Write(make([]byte, 10_000))
+			io.ReadFull(s, make([]byte, 10_000))
+			ha.Ping(t.Context(), addr("192.0.2.2"))
 			c.Close()
-			io.Copy(io.Discard, s)
+			time.Sleep(time.Second)
 			s.Close()
 			time.Sleep(time.Minute)
-			p.wire.mu.Lock()
-			frames = log.String()
-			p.wire.mu.Unlock()
+			synctest.Wait()
 		})
-		return frames
+		return frames.String()
 	}
 	one, again, other := talk(5), talk(5), talk(6)
 	if one != again {
@@ -287,6 +297,20 @@ func TestSeed(t *testing.T) {
 	}
 	if one == other {
 		t.Error("two seeds gave one conversation")
+	}
+}
+
+// tap is a direct device that keeps what it delivers.
+type tap struct {
+	to     *Interface
+	frames *strings.Builder
+}
+
+// Transmit implements Device.
+func (d *tap) Transmit(frame []byte) {
+	d.frames.Write(frame)
+	if d.to != nil {
+		d.to.Receive(frame)
 	}
 }
 

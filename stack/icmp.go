@@ -15,7 +15,7 @@ func (h *Host) inputICMPv4(d *datagram) {
 	case err != nil:
 		h.stats.Malformed++
 	case m.Type == packet.ICMPv4Echo:
-		if d.many {
+		if d.many || d.src.IsUnspecified() {
 			return // RFC 1122 §3.2.2.6 lets us be silent; whoever asks everybody wants a flood
 		}
 		reply := packet.ICMP{Type: packet.ICMPv4EchoReply, Rest: m.Rest}
@@ -36,7 +36,7 @@ func (h *Host) inputICMPv6(d *datagram) {
 	}
 	switch m.Type {
 	case packet.ICMPv6Echo:
-		if d.many {
+		if d.many || d.src.IsUnspecified() {
 			return
 		}
 		reply := packet.ICMP{Type: packet.ICMPv6EchoReply, Rest: m.Rest}
@@ -85,6 +85,9 @@ func (h *Host) inputError(from netip.Addr, m errorMessage, body []byte) {
 	if q.Flow.Protocol == packet.ProtocolTCP && !h.inFlight(q) {
 		return
 	}
+	if m.what == tooBig && !h.sentBy(q) {
+		return
+	}
 	h.noteICMP(false, from, m, body)
 	if m.what == tooBig {
 		mtu := h.learnMTU(q.Flow.Dst.Addr(), m.mtu, quotedLength(body))
@@ -96,8 +99,25 @@ func (h *Host) inputError(from netip.Addr, m errorMessage, body []byte) {
 	if m.what == reassemblyExceeded {
 		return // a fragment was lost, and TCP sends none
 	}
-	err, hard := m.what.errno()
+	err, hard := m.what.errno(q.Flow.Dst.Addr().Is4())
 	h.lost(q, err, hard)
+}
+
+// sentBy reports whether somebody here could have sent the packet that an ICMP
+// error quotes. A path MTU holds for all that goes to a destination: a quote
+// of a datagram that nobody sent would shrink the segments that inFlight
+// protects.
+func (h *Host) sentBy(q packet.Quoted) bool {
+	switch q.Flow.Protocol {
+	case packet.ProtocolTCP:
+		return true // inFlight has looked
+	case packet.ProtocolUDP:
+		return h.udp.find(q.Flow.Src.Addr(), q.Flow.Src.Port(), q.Flow.Dst) != nil
+	case packet.ProtocolICMP, packet.ProtocolICMPv6:
+		p := h.pings[q.Echo]
+		return p != nil && p.to == q.Flow.Dst.Addr()
+	}
+	return false
 }
 
 // quotedLength is the length of an IPv4 packet as its quote tells it.

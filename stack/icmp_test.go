@@ -212,23 +212,41 @@ func TestProtocolUnreachable(t *testing.T) {
 // TestFlushRounds: who hands over frames does not do so for ever for others;
 // the clock goes on in its place.
 func TestFlushRounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t, Config{})
-		d := &selfish{host: h}
-		if _, err := h.Attach(d, InterfaceConfig{Prefixes: prefixes("10.0.0.1/8")}); err != nil {
-			t.Fatal(err)
+	clock := &handClock{}
+	h := newHost(t, Config{AfterFunc: func(_ time.Duration, f func()) Timer {
+		clock.fire = f
+		clock.Reset(0)
+		return clock
+	}})
+	d := &selfish{host: h}
+	if _, err := h.Attach(d, InterfaceConfig{Prefixes: prefixes("10.0.0.1/8")}); err != nil {
+		t.Fatal(err)
+	}
+	d.c = listenUDP(t, h, "")
+	d.c.WriteToUDPAddrPort([]byte("one"), addrPort("10.0.0.2:9"))
+	for _, want := range []int{flushRounds, 2 * flushRounds, 3 * flushRounds, d.limit()} {
+		if d.sent != want {
+			t.Errorf("%d frames were sent, want %d", d.sent, want)
 		}
-		d.c = listenUDP(t, h, "")
-		d.c.WriteToUDPAddrPort([]byte("one"), addrPort("10.0.0.2:9"))
-		if d.sent != flushRounds {
-			t.Errorf("one call sent %d frames, want %d", d.sent, flushRounds)
+		if clock.set != (d.sent < d.limit()) {
+			t.Errorf("after %d frames the clock is set: %v", d.sent, clock.set)
 		}
-		synctest.Wait()
-		if d.sent != d.limit() {
-			t.Errorf("%d frames were sent in the end, want %d", d.sent, d.limit())
-		}
-	})
+		clock.set = false
+		clock.fire()
+	}
 }
+
+// handClock is a timer that fires when the test says so.
+type handClock struct {
+	fire func()
+	set  bool
+}
+
+// Reset implements Timer.
+func (c *handClock) Reset(time.Duration) bool { c.set = true; return false }
+
+// Stop implements Timer.
+func (c *handClock) Stop() bool { c.set = false; return true }
 
 // selfish is a device at which every frame makes somebody send another.
 type selfish struct {

@@ -223,20 +223,21 @@ func meaningV6(m packet.ICMP) errorMessage {
 	return errorMessage{}
 }
 
-// errno is the operating system's error for a kind, and whether RFC 1122
-// §4.2.3.9 calls it hard.
-func (k errorKind) errno() (err syscall.Errno, hard bool) {
+// errno is the operating system's error for a kind, and whether RFC 9293
+// §3.9.2.2 calls it hard: of IPv4 codes 2 to 4 of unreachable, of IPv6 its codes
+// 1 and 4.
+func (k errorKind) errno(v4 bool) (err syscall.Errno, hard bool) {
 	switch k {
 	case netUnreachable:
 		return syscall.ENETUNREACH, false
 	case protocolUnreachable:
-		return syscall.ENOPROTOOPT, true
+		return syscall.ENOPROTOOPT, v4
 	case portUnreachable:
 		return syscall.ECONNREFUSED, true
 	case prohibited:
-		return syscall.EHOSTUNREACH, true
+		return syscall.EHOSTUNREACH, !v4
 	case headerProblem:
-		return syscall.EPROTO, true
+		return syscall.EPROTO, false
 	}
 	return syscall.EHOSTUNREACH, false
 }

@@ -85,7 +85,7 @@ func (i *Interface) accept(d *datagram, to reach) bool {
 	case d.src.IsMulticast() || i.isBroadcast(d.src):
 		h.stats.Malformed++ // RFC 1122 §3.2.1.3: never a source
 		return false
-	case !i.loopback && (d.src.IsLoopback() || d.dst.IsLoopback() || i.has(d.src)):
+	case !i.loopback && (d.src.IsLoopback() || d.dst.IsLoopback() || h.isLocal(d.src)):
 		h.stats.Malformed++ // a loopback address, or ours, comes from no link
 		return false
 	case d.dst.IsMulticast():

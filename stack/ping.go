@@ -35,6 +35,9 @@ func (h *Host) Ping(ctx context.Context, addr netip.Addr) (time.Duration, error)
 	fail := func(err error) (time.Duration, error) {
 		return 0, &net.OpError{Op: "ping", Net: "ip", Addr: &net.IPAddr{IP: addr.AsSlice(), Zone: addr.Zone()}, Err: err}
 	}
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
 	h.lock()
 	defer h.unlock()
 	if h.closed {

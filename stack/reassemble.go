@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -63,7 +64,8 @@ func (h *Host) reassemble(key fragmentKey, offset int, more bool, d *datagram) (
 		return nil, false
 	}
 	u := h.unfinishedPacket(key)
-	if !u.insert(span{offset, end}, more) {
+	again, fits := u.insert(span{offset, end}, more)
+	if !fits || again && !bytes.Equal(u.bytes[offset:end], d.payload) {
 		// RFC 5722 §4, RFC 8200 §4.5: fragments that overlap, or do not agree
 		// where the packet ends, are an attack: the packet is given up. The
 		// same holds here for IPv4.
@@ -107,24 +109,27 @@ func (h *Host) unfinishedPacket(key fragmentKey) *unfinished {
 	return u
 }
 
-// insert marks a range as there and reports whether it fits to the others.
-// The same fragment once more is not an overlap (RFC 8200 §4.5).
-func (u *unfinished) insert(s span, more bool) bool {
+// insert marks a range as there and reports whether it was so before (again)
+// and whether it fits to the others. The same bytes once more are not an
+// overlap (RFC 8200 §4.5).
+func (u *unfinished) insert(s span, more bool) (again, fits bool) {
 	if !more {
 		if u.whole >= 0 && u.whole != s.end {
-			return false
+			return false, false
 		}
 		u.whole = s.end
 	}
 	if u.whole >= 0 && (s.end > u.whole || len(u.bytes) > u.whole) {
-		return false
+		return false, false
 	}
 	at, _ := slices.BinarySearchFunc(u.parts, s, func(p, s span) int { return p.start - s.start })
 	if at < len(u.parts) && u.parts[at].start < s.end {
-		return u.parts[at].start <= s.start && s.end <= u.parts[at].end
+		again = u.parts[at].start <= s.start && s.end <= u.parts[at].end
+		return again, again
 	}
 	if at > 0 && s.start < u.parts[at-1].end {
-		return s.end <= u.parts[at-1].end
+		again = s.end <= u.parts[at-1].end
+		return again, again
 	}
 	u.parts = slices.Insert(u.parts, at, s)
 	if at+1 < len(u.parts) && u.parts[at+1].start == s.end {
@@ -135,7 +140,7 @@ func (u *unfinished) insert(s span, more bool) bool {
 		u.parts[at-1].end = u.parts[at].end
 		u.parts = slices.Delete(u.parts, at, at+1)
 	}
-	return len(u.parts) <= maxFragments
+	return false, len(u.parts) <= maxFragments
 }
 
 // giveUp forgets a packet.

@@ -84,7 +84,7 @@ func (h *Host) Routes() []Route {
 func (h *Host) insertRoute(r Route) {
 	h.generation++
 	h.routes = slices.DeleteFunc(h.routes, func(o Route) bool {
-		return o.Prefix == r.Prefix && (o.Interface == r.Interface || o.Via.IsValid())
+		return o.Prefix == r.Prefix && (o.Via.IsValid() || o.Interface == r.Interface && !r.Via.IsValid())
 	})
 	at, _ := slices.BinarySearchFunc(h.routes, r, func(o, r Route) int {
 		return cmp.Or(cmp.Compare(r.Prefix.Bits(), o.Prefix.Bits()), -1)

@@ -54,8 +54,8 @@ func (u udpPorts) find(dst netip.Addr, port uint16, from netip.AddrPort) *UDPCon
 }
 
 // toMany hands a multicast or broadcast datagram to every socket that means
-// it (RFC 1122 §4.1.3.3): bound to the port, and to the group, or to the
-// unspecified address; of a group a member on that interface.
+// it: bound to the port, and to the group, or to the unspecified address; of a
+// group a member on that interface.
 func (u udpPorts) toMany(i *Interface, to, from netip.AddrPort, payload []byte) {
 	for _, c := range u[to.Port()] {
 		if _, ok := covers(c.local.Addr(), to.Addr()); !ok {
@@ -72,8 +72,8 @@ func (u udpPorts) toMany(i *Interface, to, from netip.AddrPort, payload []byte) 
 }
 
 // taken reports whether a socket could not be bound to local beside the
-// others. Sockets bound to a group, or joined to groups on one port, share
-// it when they all bind to a group.
+// others. One that is bound to a group shares its port with all that were
+// there before it.
 func (u udpPorts) taken(local netip.AddrPort) bool {
 	return slices.ContainsFunc(u[local.Port()], func(c *UDPConn) bool {
 		return !c.remote.IsValid() && overlap(c.local.Addr(), local.Addr()) && !local.Addr().IsMulticast()

@@ -14,6 +14,7 @@ import (
 func (r *request) deliver() stage {
 	o := r.object
 	age := max(seconds(r.verdict.Age), 0)
+	r.considerCoding(o)
 	// Where the answer is no success, preconditions do not count (RFC 9110
 	// §13.2.1).
 	if r.conditional && o.Status >= 200 && o.Status < 300 {
@@ -23,6 +24,11 @@ func (r *request) deliver() stage {
 	}
 	if r.ranged && r.in.Method == "GET" && o.Status == 200 {
 		if s, ok := r.deliverPart(o, age); ok {
+			return s
+		}
+	}
+	if r.ruled.coding != "" {
+		if s, ok := r.deliverCoded(o, age); ok {
 			return s
 		}
 	}
@@ -116,6 +122,7 @@ func (r *request) notModified(o *store.Object, age int64) stage {
 	}
 	clear(all[len(kept):])
 	r.out = kept
+	r.weaken()
 	if r.ruled.by != nil {
 		r.decorate()
 	}

@@ -86,6 +86,7 @@ type Edge struct {
 	requests   sync.Pool // of *request
 	buffers    sync.Pool // of *[relayBuffer]byte
 	marks      marks
+	presses    presses
 	background atomic.Int64 // refreshes under way
 	abandoned  atomic.Int64 // fills that nobody reads
 
@@ -204,6 +205,7 @@ func rulesFor(s *cdn.Site) *cache.Rules {
 		HeuristicMax: heuristicMax,
 		StaleIfError: staleIfError,
 		NormalAccept: true,
+		Codings:      s.Rules.Compress.Codings,
 	}
 }
 

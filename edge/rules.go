@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"waypost/edge/rules"
+	"waypost/http/cache"
 	"waypost/http/field"
 )
 
@@ -15,6 +16,9 @@ type ruled struct {
 	path string      // as patterns see it; valid until the request ends
 	cors *rules.CORS // for that path; nil: the origin's business
 	told bool        // the decision about it is in the record
+
+	codable bool   // what is to be delivered may be compressed for some client
+	coding  string // the coding that this client likes best, "" for none
 }
 
 // obey asks the site's rules in the order in which they count: who asks too
@@ -37,6 +41,9 @@ func (r *request) obey() stage {
 // to be sent to the client.
 func (r *request) decorate() {
 	by := r.ruled.by
+	if r.ruled.codable {
+		rules.AddVary(&r.out, "Accept-Encoding")
+	}
 	if r.ruled.cors != nil {
 		r.readers()
 	}
@@ -54,6 +61,13 @@ func (r *request) outward(out *field.Fields) {
 	}
 	if r.ruled.cors != nil && (r.in.Method == "GET" || r.in.Method == "HEAD") && !upgradable(r.in.Upgrade) {
 		out.Del("Origin") // other methods, and WebSocket, keep it: servers tell forgeries by it
+	}
+	if len(r.site.rules.Codings) > 0 {
+		// By what is asked here a stored variant is chosen later.
+		if accept, usual := cache.AppendAcceptEncoding(nil, r.site.rules, r.in.Fields); usual {
+			out.Del("Accept-Encoding")
+			out.Add("Accept-Encoding", string(accept))
+		}
 	}
 }
 

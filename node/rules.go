@@ -22,6 +22,9 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	v.each("cors", "Who may read answers from another origin (CORS); the first for a path decides, and takes the place of what the origin says. Preflights are answered here.", func(_ int, s *section) {
 		out.CORS = append(out.CORS, r.cors(s))
 	})
+	if s := v.sub("compress", "Compression of what is stored, once for each coding; what is not stored, or coded already, stays as it comes."); s != nil {
+		r.compress(s, &out.Compress)
+	}
 }
 
 // paths reads the pattern of the paths that a rule is for.
@@ -71,6 +74,17 @@ func (r configReader) cors(s *section) (v cdn.CORS) {
 		}
 	}
 	return v
+}
+
+func (r configReader) compress(s *section, v *cdn.Compress) {
+	s.texts("codings", "br, zstd, gzip: of those that a client likes equally well, the first. The origin is asked for these, too.", &v.Codings)
+	s.need("codings", "name the codings, e.g. [br, zstd, gzip]")
+	s.texts("types", "Media types, e.g. text/css, text/* or *+json. Text, JSON, XML, JavaScript, WebAssembly and uncompressed fonts where nothing is said.", &v.Types)
+	s.size("minimum", "Smaller responses stay as they are. 1KiB where nothing is said.", &v.Minimum)
+	s.done()
+	if _, err := rules.NewCompress(*v); err != nil {
+		r.fail(s.at, s.path, "%v", err)
+	}
 }
 
 func (r configReader) hsts(s *section, v *cdn.HSTS) {

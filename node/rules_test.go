@@ -32,6 +32,7 @@ func TestParseRules(t *testing.T) {
     hsts: {max_age: 8760h, subdomains: true}
     cors:
       - {path: /api/*, origins: ["https://*.app.test"], methods: [PUT], headers: [Content-Type], expose: [X-Total], credentials: true, max_age: 10m}
+    compress: {codings: [br, gzip], types: ["text/*"], minimum: 2KiB}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +44,9 @@ func TestParseRules(t *testing.T) {
 	if c := got.CORS; len(c) != 1 || c[0].Path != "/api/*" || c[0].Origins[0] != "https://*.app.test" || c[0].Methods[0] != "PUT" ||
 		c[0].Headers[0] != "Content-Type" || c[0].Expose[0] != "X-Total" || !c[0].Credentials || c[0].MaxAge.Minutes() != 10 {
 		t.Errorf("cors %+v", c)
+	}
+	if c := got.Compress; len(c.Codings) != 2 || c.Types[0] != "text/*" || c.Minimum != 2048 {
+		t.Errorf("compress %+v", c)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -62,6 +66,8 @@ func TestParseRulesProblems(t *testing.T) {
 		{`    cors: [{path: /a}]`, `sites[0].cors[0].origins: is missing: name the origins`},
 		{`    cors: [{origins: ["*"], credentials: true}]`, `f.yaml:6:12: sites[0].cors[0]: credentials for any origin`},
 		{`    cors: [{origins: [app.test]}]`, `sites[0].cors[0]: origin "app.test": write scheme and host such as https://app.test`},
+		{`    compress: {minimum: 1KiB}`, `sites[0].compress.codings: is missing`},
+		{`    compress: {codings: [deflate]}`, `f.yaml:6:15: sites[0].compress: coding "deflate": there are br, zstd, gzip`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {

@@ -207,7 +207,7 @@ func (c *CORS) Decorate(f *field.Fields, origin string) (allowed bool) {
 	}
 	*f = kept
 	if !c.any {
-		addVary(f, "Origin") // also where none was sent: the next one's may be
+		AddVary(f, "Origin") // also where none was sent: the next one's may be
 	}
 	if origin == "" || !c.Allows(origin) {
 		return false

@@ -124,7 +124,7 @@ func TestVary(t *testing.T) {
 			return field.Fields{{Name: "vary", Value: tt.in}}
 		}
 		with, without := make(), make()
-		addVary(&with, "Origin")
+		AddVary(&with, "Origin")
 		DropVary(&without, "Origin")
 		if with.Join("Vary") != tt.added || without.Join("Vary") != tt.dropped {
 			t.Errorf("Vary: %s: with %q, want %q; without %q, want %q", tt.in, with.Join("Vary"), tt.added, without.Join("Vary"), tt.dropped)

@@ -23,7 +23,8 @@ import (
 type Set struct {
 	Redirects Redirects
 	CORS      CORSRules
-	HSTS      string // the value of Strict-Transport-Security, "" for none
+	Compress  *Compress // nil: nothing is compressed
+	HSTS      string    // the value of Strict-Transport-Security, "" for none
 }
 
 // Compile reads the rules of site. It returns nil where they want nothing.
@@ -46,6 +47,11 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 		}
 		s.CORS, wanted = append(s.CORS, c), true
 	}
+	var err error
+	if s.Compress, err = NewCompress(in.Compress); err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	wanted = wanted || s.Compress != nil
 	if in.HSTS.MaxAge > 0 {
 		s.HSTS, wanted = hsts(in.HSTS), true
 	}

@@ -6,9 +6,9 @@ import (
 	"waypost/http/field"
 )
 
-// addVary says that a response depends on a request field, unless it says so
+// AddVary says that a response depends on a request field, unless it says so
 // already.
-func addVary(f *field.Fields, name string) {
+func AddVary(f *field.Fields, name string) {
 	if !varies(*f, name) {
 		f.Add("Vary", name)
 	}

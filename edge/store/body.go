@@ -36,7 +36,8 @@ const chunkHeader = int64(unsafe.Sizeof([]byte(nil)))
 type body struct {
 	memory    *Memory
 	complete  atomic.Bool
-	announced int64 // length given to Start; -1: unknown
+	forms     atomic.Pointer[[]form] // see form.go
+	announced int64                  // length given to Start; -1: unknown
 
 	mu     sync.Mutex
 	chunks [][]byte // what is there, from byte base on; only the last grows
@@ -54,9 +55,9 @@ type body struct {
 	room    chan struct{} // closed when something happens that the writer waits for
 }
 
-// cost is what the chunks of a complete body are charged with.
+// cost is what the chunks of a complete body, and its forms, are charged with.
 func (b *body) cost() int64 {
-	n := int64(0)
+	n := b.formsCost()
 	for _, c := range b.chunks {
 		n += int64(cap(c)) + chunkHeader
 	}

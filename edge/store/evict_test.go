@@ -142,7 +142,11 @@ func TestAccounting(t *testing.T) {
 // anything does one random thing to the store.
 func anything(t *testing.T, m *Memory, rnd *rand.Rand) {
 	k := key(rnd.IntN(200))
-	switch rnd.IntN(10) {
+	switch rnd.IntN(11) {
+	case 10:
+		if o := m.Get(k).Select(rules, nil); o != nil {
+			m.SetForm(o, []string{"br", "gzip"}[rnd.IntN(2)], make([]byte, rnd.IntN(5000)))
+		}
 	case 0:
 		m.Purge(k)
 	case 1:

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"slices"
+	"unsafe"
+)
+
+// maxForms is how many forms a body is held in besides its own: one for each
+// content coding that browsers take, and one to spare.
+const maxForms = 4
+
+// form is a body in a content coding. No bytes mean that the coding does not
+// make it smaller.
+type form struct {
+	coding string
+	bytes  []byte
+}
+
+const formCost = int64(unsafe.Sizeof(form{})) + allocSlack
+
+// Form returns the body of a complete object in a content coding, as
+// [Memory.SetForm] gave it; known is false where nobody has yet. It takes no
+// lock and does not allocate. The bytes must not be written to.
+func (o *Object) Form(coding string) (b []byte, known bool) {
+	all := o.body.forms.Load()
+	if all == nil {
+		return nil, false
+	}
+	for i := range *all {
+		if (*all)[i].coding == coding {
+			return (*all)[i].bytes, true
+		}
+	}
+	return nil, false
+}
+
+// SetForm gives a stored object its body in a content coding; nil says that
+// there is no use in it. The bytes are the store's from then on. They are
+// counted, stay as long as the body does, through Refresh too, and are not
+// written to the disk. The first call for a coding wins. It reports whether
+// the form is kept: not where the object is no longer stored, or the bytes do
+// not fit.
+func (m *Memory) SetForm(o *Object, coding string, b []byte) bool {
+	n := int64(cap(b)) + formCost
+	if !o.Complete() || !m.reserve(n) {
+		return false
+	}
+	// The shard's lock keeps Refresh, which counts the body anew, away.
+	s := m.shard(o.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var forms []form
+	if all := o.body.forms.Load(); all != nil {
+		forms = *all
+	}
+	had := slices.ContainsFunc(forms, func(f form) bool { return f.coding == coding })
+	if had || len(forms) == maxForms || !m.queues.grow(o, n) {
+		m.release(n)
+		return false
+	}
+	forms = append(slices.Clone(forms), form{coding, b})
+	o.body.forms.Store(&forms)
+	return true
+}
+
+// formsCost is what the forms of a body are charged with.
+func (b *body) formsCost() (n int64) {
+	if all := b.forms.Load(); all != nil {
+		for i := range *all {
+			n += int64(cap((*all)[i].bytes)) + formCost
+		}
+	}
+	return n
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -171,9 +170,17 @@ func (c *h2Conn) kick() {
 		if c.writers != nil {
 			c.writers.Add(1)
 		}
+		// The goroutine begun last is the next to run. The second one takes
+		// that place, so that the writer runs behind those that are ready and
+		// may have more to append. runtime.Gosched would do it too, but where
+		// its queue stands among the others is up to chance, and with it what
+		// goes into one TLS record.
 		go c.write()
+		go nothing()
 	}
 }
+
+func nothing() {}
 
 // full reports whether so much waits to be written that streams have to wait.
 func (c *h2Conn) full() bool {
@@ -183,10 +190,8 @@ func (c *h2Conn) full() bool {
 	return len(c.out) >= int(min(h2OutTotal/max(c.writers.Load(), 1), h2OutHigh))
 }
 
-// write writes what is in out until nothing is left. At first it lets the
-// other goroutines that are ready append theirs.
+// write writes what is in out until nothing is left.
 func (c *h2Conn) write() {
-	runtime.Gosched()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.out) > 0 && c.err == nil {

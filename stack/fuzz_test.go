@@ -47,9 +47,7 @@ func FuzzReceive(f *testing.F) {
 			t.Fatal(err)
 		}
 		u.(*UDPConn).JoinGroup(eth, addr("239.1.2.3"))
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		h.Ping(ctx, addr("192.0.2.2"))
+		u.(*UDPConn).WriteToUDPAddrPort([]byte("?"), addrPort("192.0.2.2:9")) // it waits for ARP
 		received := 0
 		for len(in) > 2 {
 			n := min(int(binary.BigEndian.Uint16(in)), len(in)-2)

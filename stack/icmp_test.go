@@ -24,7 +24,7 @@ func TestErrorMeanings(t *testing.T) {
 		if errorClause(kind, true) == "" || errorClause(kind, false) == "" || errorText[kind] == "" {
 			t.Errorf("kind %d has no words", kind)
 		}
-		if errno, _ := kind.errno(); errno == 0 {
+		if errno, _ := kind.errno(true); errno == 0 {
 			t.Errorf("%s has no errno", errorText[kind])
 		}
 	}

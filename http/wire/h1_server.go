@@ -27,6 +27,9 @@ func (c *serverConn) serveH1() leaving {
 		if end == headEnds {
 			break
 		}
+		if !c.state.CompareAndSwap(connReading, connActive) {
+			break
+		}
 		c.srv.Handler.Serve(x)
 		if !x.finish() {
 			break
@@ -46,6 +49,7 @@ func (c *serverConn) serveH1() leaving {
 // exchange and no buffer.
 func (c *serverConn) awaitRequest() (x *h1Exchange, isParked bool) {
 	if c.h1 != nil && len(c.h1.in.pending()) > 0 {
+		c.state.Store(connReading)
 		return c.h1, false
 	}
 	c.state.Store(connIdle)
@@ -76,7 +80,7 @@ func (c *serverConn) awaitRequest() (x *h1Exchange, isParked bool) {
 
 // began makes what the first read brought the beginning of a request.
 func (c *serverConn) began(n int, err error) *h1Exchange {
-	if n == 0 || err != nil || !c.state.CompareAndSwap(connIdle, connActive) {
+	if n == 0 || err != nil || !c.state.CompareAndSwap(connIdle, connReading) {
 		return nil
 	}
 	c.h1.in.w = n

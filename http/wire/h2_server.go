@@ -31,7 +31,7 @@ type h2Server struct {
 // serveH2 answers the streams of a connection until it ends. What has been
 // read of it already comes first.
 func (c *serverConn) serveH2(read []byte) {
-	c.state.Store(connActive)
+	c.state.CompareAndSwap(connIdle, connReading)
 	src := io.Reader(c.conn)
 	if len(read) > 0 {
 		src = io.MultiReader(bytes.NewReader(read), c.conn)
@@ -47,6 +47,7 @@ func (c *serverConn) serveH2(read []byte) {
 		http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1},
 	)
 	c.h2.Store(h)
+	c.state.Store(connActive)
 	if c.srv.stopping.Load() {
 		h.goAway()
 	}

@@ -40,9 +40,10 @@ const firstRead = 256
 
 // The states of a connection, for those who would close it.
 const (
-	connIdle   = iota // no request has begun
-	connActive        // an exchange is under way
-	connClosed        // closed by the server's own decision
+	connIdle    = iota // no request has begun
+	connReading        // one has, and its head is not complete
+	connActive         // an exchange is under way
+	connClosed         // closed by the server's own decision
 )
 
 func newServerConn(v *serving, conn net.Conn) *serverConn {
@@ -152,12 +153,19 @@ func (c *serverConn) handshake() bool {
 	return true
 }
 
-// closeIfIdle closes a connection on which no request has begun.
+// closeIfIdle closes a connection on which no request is under way, to make
+// room for another one. A head that is still coming in is no request: else
+// whoever sends a byte and stops would have the place for HeaderTimeout.
 func (c *serverConn) closeIfIdle() bool {
 	if h2 := c.h2.Load(); h2 != nil {
 		return h2.leaveIfIdle()
 	}
-	if !c.state.CompareAndSwap(connIdle, connClosed) {
+	return c.closeFrom(connIdle) || c.closeFrom(connReading)
+}
+
+// closeFrom closes the connection if it is in the given state.
+func (c *serverConn) closeFrom(state int32) bool {
+	if !c.state.CompareAndSwap(state, connClosed) {
 		return false
 	}
 	if c.srv.lot.leave(c) {
@@ -168,13 +176,14 @@ func (c *serverConn) closeIfIdle() bool {
 	return true
 }
 
-// drain asks the connection to end when its exchanges are done.
+// drain asks the connection to end when its exchanges are done, one whose
+// head is coming in included.
 func (c *serverConn) drain() {
 	if h2 := c.h2.Load(); h2 != nil {
 		h2.goAway()
 		return
 	}
-	c.closeIfIdle()
+	c.closeFrom(connIdle)
 }
 
 // cut ends the connection with what is under way on it.

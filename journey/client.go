@@ -33,9 +33,12 @@ func (w *world) clientOf(h *host) *client {
 	if h.client != nil {
 		return h.client
 	}
+	if h.browser == nil {
+		h.browser = w.station("browser " + h.name)
+	}
 	c := &client{
 		resolvers: h.resolvers, browsers: map[string]*browser.Browser{}, fetchers: map[string]*fetch.Client{},
-		profile: browser.NewProfile(0), station: w.station("browser " + h.name),
+		profile: browser.NewProfile(0), station: h.browser,
 	}
 	config := resolver.Config{Network: h, Rand: w.random("names " + h.name), TracePeers: everybody}
 	if len(c.resolvers) > 0 {

@@ -134,12 +134,22 @@ func (w *world) node(h *host, file string) (*node.Node, error) {
 	return node.New(c, node.Options{
 		Network:  h,
 		Recorder: w.record,
-		Seed:     w.seed("node " + h.name),
+		Seed:     w.seed(h.next()),
 		Root:     func(dir string) (fs.FS, error) { return w.tree(dir) },
 		Content: func(st *trace.Station, trust []netip.Prefix) (node.Content, error) {
 			return site.New(site.Options{Station: st, TrustTrace: trust, Rand: w.random("site " + h.name)})
 		},
 	})
+}
+
+// next names the node that is about to begin on a host, for its seed: one that
+// begins again must not give the ids that were given before.
+func (h *host) next() string {
+	h.starts++
+	if h.starts == 1 {
+		return "node " + h.name
+	}
+	return fmt.Sprintf("node %s %d", h.name, h.starts)
 }
 
 // open lets everybody be recorded, and everybody be told of the trace, where

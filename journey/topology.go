@@ -7,6 +7,7 @@ import (
 
 	"waypost/lab"
 	"waypost/stack"
+	"waypost/trace"
 )
 
 // host is a host of the journey with what runs on it.
@@ -15,8 +16,10 @@ type host struct {
 	name      string
 	resolvers []netip.AddrPort
 	client    *client
-	service   *service // what serve or origin put on it
-	answers   *answers // what answer said
+	browser   *trace.Station // the pen of all its clients: their ids never repeat
+	starts    int            // how often a node has begun here
+	service   *service       // what serve or origin put on it
+	answers   *answers       // what answer said
 }
 
 // address is the first that the host has.

@@ -77,6 +77,7 @@ type Node struct {
 	zones        *zones     // nil without an authority
 	watch        *watch     // nil without a fleet
 	listeners    []Listener
+	panics       panics
 	cancel       context.CancelFunc
 	running      sync.WaitGroup
 	failed       chan error
@@ -226,7 +227,7 @@ func (n *Node) listenDNS(ctx context.Context, role string, at []netip.AddrPort, 
 		s := &dns.Server{Network: n.network, Addr: addr, Handler: h}
 		if n.options.Log.Enabled(ctx, slog.LevelError) { // else nobody would hear of it
 			s.Panicked = func(value any, stack []byte) {
-				n.options.Log.Error("a handler panicked; its query is answered SERVFAIL", "role", role, "value", value, "stack", string(stack))
+				n.panics.log(n.options.Log, "a handler panicked; its query is answered SERVFAIL", role, value, stack)
 			}
 		}
 		bound, err := s.Listen(ctx)
@@ -247,7 +248,7 @@ func (n *Node) listenHTTP(ctx context.Context, role string, at []netip.AddrPort,
 	}
 	if n.options.Log.Enabled(ctx, slog.LevelError) { // else nobody would hear of it
 		s.Panicked = func(value any, stack []byte) {
-			n.options.Log.Error("a handler panicked; its connection is closed", "role", role, "value", value, "stack", string(stack))
+			n.panics.log(n.options.Log, "a handler panicked; its connection is closed", role, value, stack)
 		}
 	}
 	for _, addr := range at {

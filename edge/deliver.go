@@ -22,6 +22,9 @@ func (r *request) deliver() stage {
 			return r.notModified(o, age)
 		}
 	}
+	if o.Status == 206 {
+		return r.deliverFromPart(o, age)
+	}
 	if r.ranged && r.in.Method == "GET" && o.Status == 200 {
 		if s, ok := r.deliverPart(o, age); ok {
 			return s
@@ -70,7 +73,8 @@ func (r *request) open(o *store.Object, from, length int64) (*store.Reader, erro
 // send sends the whole body.
 func (r *request) send(o *store.Object, body *store.Reader) stage {
 	if body != nil {
-		return r.stream(body)
+		r.stream(body)
+		return done
 	}
 	for _, chunk := range o.Chunks() {
 		if err := r.write(chunk); err != nil {
@@ -81,33 +85,41 @@ func (r *request) send(o *store.Object, body *store.Reader) stage {
 }
 
 // stream sends a body while it comes in. What has come is flushed before
-// more is waited for.
-func (r *request) stream(body *store.Reader) stage {
+// more is waited for. It reports false when it broke off.
+func (r *request) stream(body *store.Reader) bool {
 	ctx := r.x.Context()
 	for {
 		if !body.Ready() {
 			if err := r.x.Flush(); err != nil {
-				return r.lost(err)
+				r.lost(err)
+				return false
 			}
 		}
 		chunk, err := body.Next(ctx)
 		if len(chunk) > 0 {
 			if err := r.write(chunk); err != nil {
-				return r.lost(err)
+				r.lost(err)
+				return false
 			}
 		}
 		switch {
 		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader)
 			r.awaitNote()
-			return done
+			return true
 		case err != nil && ctx.Err() != nil:
-			return r.clientLeft()
+			r.clientLeft()
+			return false
 		case err != nil:
-			r.sent.fault = fault.Of(err)
-			r.x.Abort()
-			return done
+			r.breakDown(err)
+			return false
 		}
 	}
+}
+
+// breakDown ends a response in the middle, so that the client can see it.
+func (r *request) breakDown(err error) {
+	r.sent.fault = fault.Of(err)
+	r.x.Abort()
 }
 
 // notModified tells the client that its copy is right, with the fields that

@@ -17,8 +17,14 @@ func (f *fill) fetch() {
 		// It confirms something that we do not hold (RFC 9111 §4.3.4): ask
 		// for the thing itself, once.
 		f.confirm = nil
-		f.out.Fields = withoutPreconditions(f.out.Fields)
-		resp, err = f.exchange()
+		resp, err = f.askForWhole()
+	}
+	if err == nil && f.rest != nil && (resp.Status == 206 || resp.Status == 416) {
+		if f.complete(resp) {
+			return
+		}
+		f.rest = nil
+		resp, err = f.askForWhole()
 	}
 	if err != nil {
 		f.fail(&failure{err: err})
@@ -31,6 +37,12 @@ func (f *fill) fetch() {
 		return
 	}
 	f.store(resp)
+}
+
+// askForWhole is an exchange without conditions, after one with.
+func (f *fill) askForWhole() (*fetch.Response, error) {
+	f.out.Fields = withoutPreconditions(f.out.Fields)
+	return f.exchange()
 }
 
 // exchange is one trip to the origin.

@@ -29,6 +29,8 @@ type fill struct {
 	filling *store.Filling
 	key     []byte
 	confirm *store.Object // the stored object to be confirmed, nil for none
+	rest    *store.Object // the stored part to be completed, nil for none
+	missing cache.Range   // of it
 	span    *trace.Span
 
 	// The request, in memory of our own: as the client made it and as the
@@ -119,8 +121,11 @@ func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
 		Fields: r.outbound(f.span, forStore).Clone(), TakesTrailers: r.in.TakesTrailers,
 		Interim: f.interim,
 	}
-	if confirm != nil {
+	switch {
+	case confirm != nil:
 		f.out.Fields = append(f.out.Fields, cache.Validators(&confirm.Response)...)
+	case r.rest != nil:
+		f.askForRest(r.rest)
 	}
 	return f
 }

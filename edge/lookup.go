@@ -20,6 +20,9 @@ func (r *request) lookup() stage {
 	} else {
 		r.verdict = cache.Use(r.now, r.site.rules, &r.ask, r.stored())
 	}
+	if r.ranged && r.object == nil && r.in.Method == "GET" && r.verdict.Action != cache.Pass && r.lookupPart() {
+		return toHit
+	}
 	switch r.verdict.Action {
 	case cache.Hit, cache.Stale:
 		return toHit

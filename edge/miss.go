@@ -6,8 +6,9 @@ import "waypost/edge/store"
 // asked already: then it waits with the others (collapsed forwarding).
 //
 // HEAD passes: nobody asked for the body. So does Range: the origin answers
-// for the part, and the whole is fetched behind the client's back when it is
-// small enough (behind.go). What is stored is always whole.
+// for the part, which is kept (parts.go). Where a second part is asked for,
+// the whole is fetched behind the client's back if it is small enough
+// (behind.go).
 //
 // What was not for sharing lately passes too, with the client's own
 // preconditions; if it is to be kept after all, that is done on the way
@@ -20,6 +21,11 @@ func (r *request) miss() stage {
 	if r.object == nil && (r.alone || r.edge.marks.has(r.key, r.now)) {
 		r.alone = true
 		return toPass
+	}
+	if r.object == nil {
+		if r.rest = r.lookupRest(); r.rest != nil {
+			r.status.fwd = "partial"
+		}
 	}
 	return r.consult("miss")
 }

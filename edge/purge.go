@@ -54,7 +54,7 @@ func (e *Edge) Purge(p Purge) (Receipt, error) {
 		if err != nil {
 			return r, err
 		}
-		r.Objects = e.store.Purge(key)
+		r.Objects = e.store.Purge(key) + e.store.Purge(append(key, partsSuffix...))
 	default:
 		r.Objects = e.store.PurgeMatching(match)
 	}
@@ -87,7 +87,10 @@ func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(o *store.Object) bool { return o.Key == string(key) }, nil
+	return func(o *store.Object) bool {
+		rest, ok := strings.CutPrefix(o.Key, string(key))
+		return ok && (rest == "" || rest == partsSuffix)
+	}, nil
 }
 
 // purgeKey is the key of a URL, or of the beginning of one.

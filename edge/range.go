@@ -10,44 +10,94 @@ import (
 	"waypost/http/field"
 )
 
-// deliverPart answers a Range from an object (RFC 9110 §14). It reports
-// false when the whole is to be sent: the size is not known yet, If-Range
-// does not hold, or the Range is not one to honour.
+// deliverPart answers a Range from an object that holds, or will hold, the
+// whole (RFC 9110 §14). It reports false when the whole is to be sent: the
+// size is not known yet, If-Range does not hold, or the Range is not one to
+// honour.
 func (r *request) deliverPart(o *store.Object, age int64) (stage, bool) {
 	size := o.Size()
 	if size < 0 || !cache.IfRange(r.in.Fields, cache.ValidatorOf(&o.Response)) {
 		return 0, false
 	}
-	parts, err := cache.ParseRange(r.in.Fields.Get("Range"), size)
+	ranges, err := cache.ParseRange(r.in.Fields.Get("Range"), size)
 	switch {
 	case errors.Is(err, cache.ErrUnsatisfiable):
 		return r.unsatisfied(size, age), true
-	case err != nil || len(parts) == 0:
+	case err != nil || len(ranges) == 0:
 		return 0, false
-	case len(parts) > 1 && !o.Complete():
+	case o.Complete():
+		return r.deliverRanges(o.Fields, size, ranges, age, func(p cache.Range) bool { return r.sendPart(o, p) }), true
+	case len(ranges) > 1:
 		return 0, false // the parts may be anywhere in what is still to come
-	case len(parts) > 1:
-		return r.deliverParts(o, parts, age), true
 	}
-	p := parts[0]
+	p := ranges[0]
 	body, err := r.open(o, p.Start, p.Length)
 	if err != nil {
 		return 0, false
 	}
-	f := r.fields(withoutRange(o.Fields), age)
-	f = append(f, field.Line{Name: "Content-Range", Value: p.ContentRange(size)})
-	r.out = f
-	if err := r.respond(206, f, p.Length); err != nil {
-		return r.lost(err), true
-	}
-	if body != nil {
-		return r.stream(body), true
-	}
-	return r.sendPart(o, p), true
+	return r.deliverRanges(o.Fields, size, ranges, age, func(p cache.Range) bool {
+		if body == nil {
+			return r.sendPart(o, p) // has come to its end meanwhile
+		}
+		return r.stream(body)
+	}), true
 }
 
-// withoutRange is here for what a stored 200 should not have but may: its
-// Content-Range would contradict ours.
+// deliverRanges sends a 206 with ranges of a representation of size bytes, or
+// -1 where that is not known: one as it is, several as multipart/byteranges
+// (RFC 9110 §14.6). send sends the bytes of one range, and reports false when
+// it could not.
+func (r *request) deliverRanges(fields field.Fields, size int64, ranges []cache.Range, age int64, send func(cache.Range) bool) stage {
+	fields = withoutRange(fields)
+	if len(ranges) > 1 {
+		return r.deliverMultipart(fields, size, ranges, age, send)
+	}
+	p := cache.Part{Range: ranges[0], Size: size}
+	r.out = append(r.fields(fields, age), field.Line{Name: "Content-Range", Value: p.ContentRange()})
+	if err := r.respond(206, r.out, p.Length); err != nil {
+		return r.lost(err)
+	}
+	send(p.Range)
+	return done
+}
+
+// deliverMultipart sends several ranges. The boundary is random, so that no
+// content can be made to hold it.
+func (r *request) deliverMultipart(fields field.Fields, size int64, ranges []cache.Range, age int64, send func(cache.Range) bool) stage {
+	media := fields.Get("Content-Type")
+	boundary := strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)
+	heads, length := make([]string, len(ranges)), int64(0)
+	for i, p := range ranges {
+		h := "\r\n--" + boundary + "\r\n"
+		if media != "" {
+			h += "Content-Type: " + media + "\r\n"
+		}
+		heads[i] = h + "Content-Range: " + cache.Part{Range: p, Size: size}.ContentRange() + "\r\n\r\n"
+		length += int64(len(heads[i])) + p.Length
+	}
+	tail := "\r\n--" + boundary + "--\r\n"
+	f := r.fields(fields, age)
+	f.Set("Content-Type", "multipart/byteranges; boundary="+boundary)
+	r.out = f
+	if err := r.respond(206, f, length+int64(len(tail))); err != nil {
+		return r.lost(err)
+	}
+	for i, p := range ranges {
+		if err := r.write([]byte(heads[i])); err != nil {
+			return r.lost(err)
+		}
+		if !send(p) {
+			return done
+		}
+	}
+	if err := r.write([]byte(tail)); err != nil {
+		return r.lost(err)
+	}
+	return done
+}
+
+// withoutRange is here for what a stored response says of the part that it
+// holds: it would contradict what is sent of it.
 func withoutRange(f field.Fields) field.Fields {
 	if !f.Has("Content-Range") {
 		return f
@@ -57,55 +107,21 @@ func withoutRange(f field.Fields) field.Fields {
 	return f
 }
 
-// sendPart sends one part of a complete object.
-func (r *request) sendPart(o *store.Object, p cache.Range) stage {
+// sendPart sends bytes of a complete object. It reports false when the client
+// could not be written to.
+func (r *request) sendPart(o *store.Object, p cache.Range) bool {
 	at, end := int64(0), p.Start+p.Length
 	for _, chunk := range o.Chunks() {
 		next := at + int64(len(chunk))
 		if next > p.Start && at < end {
 			if err := r.write(chunk[max(p.Start-at, 0):min(end-at, int64(len(chunk)))]); err != nil {
-				return r.lost(err)
+				r.lost(err)
+				return false
 			}
 		}
 		at = next
 	}
-	return done
-}
-
-// deliverParts sends several parts as multipart/byteranges (RFC 9110 §14.6).
-// The boundary is random, so that no content can be made to hold it.
-func (r *request) deliverParts(o *store.Object, parts []cache.Range, age int64) stage {
-	size, media := o.Size(), o.Fields.Get("Content-Type")
-	boundary := strconv.FormatUint(rand.Uint64(), 36) + strconv.FormatUint(rand.Uint64(), 36)
-	heads, length := make([]string, len(parts)), int64(0)
-	for i, p := range parts {
-		h := "\r\n--" + boundary + "\r\n"
-		if media != "" {
-			h += "Content-Type: " + media + "\r\n"
-		}
-		heads[i] = h + "Content-Range: " + p.ContentRange(size) + "\r\n\r\n"
-		length += int64(len(heads[i])) + p.Length
-	}
-	tail := "\r\n--" + boundary + "--\r\n"
-	f := r.fields(withoutRange(o.Fields), age)
-	f.Set("Content-Type", "multipart/byteranges; boundary="+boundary)
-	r.out = f
-	if err := r.respond(206, f, length+int64(len(tail))); err != nil {
-		return r.lost(err)
-	}
-	for i, p := range parts {
-		if err := r.write([]byte(heads[i])); err != nil {
-			return r.lost(err)
-		}
-		r.sendPart(o, p)
-		if r.sent.fault != "" {
-			return done
-		}
-	}
-	if err := r.write([]byte(tail)); err != nil {
-		return r.lost(err)
-	}
-	return done
+	return true
 }
 
 // unsatisfied says that there is no such part (RFC 9110 §15.5.17).

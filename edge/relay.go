@@ -19,9 +19,13 @@ func (r *request) relay() stage {
 	resp := r.answered
 	r.invalidate(resp)
 	if r.ranged && resp.Status == 206 && r.in.Method == "GET" && r.lookups > 0 && r.object == nil {
-		r.wholeBehind()
+		// Who asks for a second part will ask for a third.
+		if kept := r.keepPart(resp); !kept || r.parted {
+			r.wholeBehind()
+		}
+	} else {
+		r.keep(resp)
 	}
-	r.keep(resp)
 	defer func() { r.noteFetch(r.came(resp)) }()
 	stop := r.breakOff(resp)
 	defer stop()
@@ -59,7 +63,9 @@ func (r *request) copy(resp *fetch.Response) stage {
 		switch {
 		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader); a body that broke off may hold it in its chain
 			if r.keeping != nil {
-				r.complete = r.keeping.Commit()
+				if r.complete = r.keeping.Commit(); r.complete && r.part != nil {
+					r.joinParts()
+				}
 			}
 			if resp.Trailers != nil {
 				if f := resp.Trailers(); len(f) > 0 {
@@ -134,6 +140,7 @@ func (r *request) invalidate(resp *fetch.Response) {
 func (r *request) purge(path string) {
 	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, path)
 	r.edge.store.Purge(r.key)
+	r.edge.store.Purge(r.partsKey())
 }
 
 // keep begins to keep a response that is relayed: the answer to a POST where

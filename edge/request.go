@@ -34,6 +34,7 @@ type request struct {
 	// What the stages hand on.
 	entry     *store.Entry
 	object    *store.Object // stored, or being filled
+	rest      *store.Object // a part of it, where only the rest is wanted
 	reader    *store.Reader // of object, when it was opened early
 	verdict   cache.Verdict
 	fill      *fill
@@ -41,6 +42,7 @@ type request struct {
 	alone     bool            // ask without company: the company did not suit
 	lookups   int             // into the store
 	recalled  bool            // what was found came from the disk
+	parted    bool            // there are parts, though none that serves
 	joins     int             // fills of others waited for
 	noted     bool            // edge.lookup is in the record
 	fetching  *trace.Span     // of a trip that this request makes itself
@@ -52,6 +54,7 @@ type request struct {
 	release   context.CancelFunc // ends what is not bound to the client's context
 	keeping   *store.Filling     // of what is kept while it is relayed
 	complete  bool               // and has come to its end
+	part      *store.Object      // that is, where it is a part
 	problem   problem            // what the edge answers itself
 	status    cacheStatus
 	ruled     ruled   // by the site's rules

@@ -2,8 +2,10 @@ package edge
 
 import (
 	"io"
+	"slices"
 	"time"
 
+	"waypost/edge/store"
 	"waypost/fetch"
 	"waypost/http/cache"
 	"waypost/upstream"
@@ -19,7 +21,12 @@ func (f *fill) store(resp *fetch.Response) {
 		f.handOver(resp)
 		return
 	}
-	o := f.filling.Start(kept(rules, &f.ask, came), resp.Length, true, f.confirm)
+	f.begin(f.filling.Start(kept(rules, &f.ask, came), resp.Length, true, f.confirm))
+	f.body(resp)
+}
+
+// begin tells the first client of the object that comes in.
+func (f *fill) begin(o *store.Object) {
 	if f.site.shares(&o.Response, f.received) {
 		f.edge.marks.clear(f.key)
 	} else {
@@ -30,7 +37,6 @@ func (f *fill) store(resp *fetch.Response) {
 	if !f.offer(h) && h.reader != nil {
 		h.reader.Close()
 	}
-	f.body(resp)
 }
 
 // body reads the response into the object.
@@ -47,7 +53,7 @@ func (f *fill) body(resp *fetch.Response) {
 		}
 		switch {
 		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader); a body that broke off may hold it in its chain
-			f.stored = f.filling.Commit()
+			f.commit()
 			f.noteFetch(f.head(resp))
 			return
 		case err != nil:
@@ -57,6 +63,19 @@ func (f *fill) body(resp *fetch.Response) {
 		}
 	}
 	f.noteFetch(f.head(resp))
+}
+
+// commit stores the whole: what there was of its parts serves no more.
+func (f *fill) commit() {
+	if f.rest != nil && f.missing.Start == 0 {
+		f.write(f.rest) // the end was there already
+	}
+	if f.stored = f.filling.Commit(); !f.stored {
+		return
+	}
+	if key := slices.Concat(f.key, []byte(partsSuffix)); f.edge.store.Get(key) != nil {
+		f.edge.store.Purge(key)
+	}
 }
 
 // handOver gives a response that is not stored to the first client; the

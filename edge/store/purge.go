@@ -15,6 +15,21 @@ func (m *Memory) Purge(key []byte) int {
 	return max(n, onDisk)
 }
 
+// Drop takes one object out of memory, where it is still there; the others
+// under its key stay. Who is reading it finishes undisturbed. On disk it stays
+// until its room is wanted.
+func (m *Memory) Drop(o *Object) {
+	s := m.shard(o.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cost := m.queues.leave(o)
+	if cost == 0 {
+		return // it has left already
+	}
+	m.unlist(o)
+	m.release(cost)
+}
+
 func (m *Memory) purge(key []byte) int {
 	hash := m.table.hash(key)
 	s := m.shard(hash)

@@ -140,7 +140,7 @@ func TestHeuristicStatus(t *testing.T) {
 	for status := 200; status < 600; status++ {
 		want := false
 		switch status { // RFC 9110 §15.1
-		case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501:
+		case 200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501:
 			want = true
 		}
 		r := response(fields)

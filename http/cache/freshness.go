@@ -86,9 +86,7 @@ func read(rules *Rules, r *Response) reading {
 	d.set(varies, r.Fields.Has("Vary"))
 	d.set(varyAny, d.has(varies) && selectsByAnything(r.Fields))
 	d.validator = readValidator(r)
-	// RFC 9111 §4.3.4 has 304 update stored 200 responses; a 203 is a 200
-	// that was transformed on its way.
-	d.set(confirmable, (r.Status == 200 || r.Status == 203) &&
+	d.set(confirmable, validatable(r.Status) &&
 		(d.validator.ETag != "" || !d.validator.LastModified.IsZero()))
 	d.staleWhileRevalidate = c.staleWhileRevalidate.window()
 	d.staleIfError = c.staleIfError.window()
@@ -189,22 +187,21 @@ func Lifetime(rules *Rules, r *Response) time.Duration {
 	return read(rules, r).lifetime
 }
 
-// heuristicallyCacheable are the status codes of RFC 9110 §15.1, but for 206:
-// partial responses are not stored.
+// heuristicallyCacheable are the status codes of RFC 9110 §15.1.
 func heuristicallyCacheable(status int) bool {
 	switch status {
-	case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501:
+	case 200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501:
 		return true
 	}
 	return false
 }
 
 // understood reports whether the caching rules of a status code are known
-// and followed here (RFC 9111 §3): those of RFC 9110 §15, but for 206 and
-// 304, which are not stored.
+// and followed here (RFC 9111 §3): those of RFC 9110 §15, but for 304, which
+// is not stored.
 func understood(status int) bool {
 	switch {
-	case status >= 200 && status <= 205, status >= 300 && status <= 303, status == 305,
+	case status >= 200 && status <= 206, status >= 300 && status <= 303, status == 305,
 		status == 307, status == 308, status >= 400 && status <= 417,
 		status == 421, status == 422, status == 426, status >= 500 && status <= 505:
 		return true

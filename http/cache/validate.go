@@ -16,7 +16,7 @@ func Validators(stored ...*Response) field.Fields {
 	var tags []string
 	var fields field.Fields
 	for _, r := range stored {
-		if r.Status != 200 && r.Status != 203 {
+		if !validatable(r.Status) {
 			continue
 		}
 		if tag := trim(r.Fields.Get("ETag")); tag != "" && !contains(tags, tag) {
@@ -26,13 +26,18 @@ func Validators(stored ...*Response) field.Fields {
 	if len(tags) > 0 {
 		fields.Add("If-None-Match", strings.Join(tags, ", "))
 	}
-	if len(stored) == 1 && (stored[0].Status == 200 || stored[0].Status == 203) {
+	if len(stored) == 1 && validatable(stored[0].Status) {
 		if _, ok := dateField(stored[0], "Last-Modified"); ok {
 			fields.Add("If-Modified-Since", trim(stored[0].Fields.Get("Last-Modified")))
 		}
 	}
 	return fields
 }
+
+// validatable reports whether a stored response of that status can be
+// confirmed: RFC 9111 §4.3.4 has 304 update stored 200 responses; a 203 is a
+// 200 that was transformed on its way, a 206 a part of one.
+func validatable(status int) bool { return status == 200 || status == 203 || status == 206 }
 
 func contains(list []string, s string) bool {
 	for _, have := range list {
@@ -150,7 +155,7 @@ func RefreshHead(rules *Rules, stored, head *Response) (*Response, bool) {
 			return nil, false
 		}
 	}
-	if head.Status != stored.Status {
+	if head.Status != stored.Status && stored.Status != 206 { // a part is one of what a 200 has
 		return nil, false
 	}
 	return Refresh(rules, stored, head), true

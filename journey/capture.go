@@ -46,6 +46,15 @@ func (w *world) capture(v *road) error {
 	return nil
 }
 
+// endCaptures ends them all.
+func (w *world) endCaptures() error {
+	var errs []error
+	for _, c := range w.captures {
+		errs = append(errs, c.close())
+	}
+	return errors.Join(errs...)
+}
+
 func (c *capture) close() error {
 	err := c.Close()
 	if c.file != nil {

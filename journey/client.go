@@ -77,11 +77,19 @@ func (w *world) browser(h *host, version string) *browser.Browser {
 	return b
 }
 
-// versions of HTTP that an action can insist on; http2 is offered by ALPN
-// beside http1.1.
-var versions = []string{"http1.1", "http2"}
+// versions of HTTP that an action can insist on. http2 is offered by ALPN
+// beside http1.1; any goes on to HTTP/3 where a server names it (Alt-Svc).
+var versions = []string{"http1.1", "http2", "http3", "any"}
 
-func speak(f *fetch.Client, version string) { f.HTTP2 = version != "http1.1" }
+func speak(f *fetch.Client, version string) {
+	f.HTTP2 = version != "http1.1"
+	switch version {
+	case "http3":
+		f.HTTP3 = fetch.HTTP3Only
+	case "any":
+		f.HTTP3 = fetch.HTTP3Prefer
+	}
+}
 
 // everybody is whom the stations of a journey trust.
 var everybody = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}

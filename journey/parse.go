@@ -16,8 +16,6 @@ type Journey struct {
 	Name  string // the file's name without directory and ending
 	Title string // the first line of the comment that it begins with
 	About string // the rest of that comment
-	// Needs are what must be there for it to run, such as http3.
-	Needs []string
 
 	steps []*step
 	files *txtar.Archive

@@ -38,8 +38,6 @@ type Options struct {
 type Result struct {
 	Journey  *Journey
 	Failures []Failure
-	// Skipped says why the journey was not run; "" when it was.
-	Skipped string
 	// Err is why it ended early: an action that failed, or the lab.
 	Err     error
 	Virtual time.Duration
@@ -63,12 +61,6 @@ func (r *Result) Passed() bool { return len(r.Failures) == 0 && r.Err == nil }
 // lab.Virtual.
 func (j *Journey) Run(ctx context.Context, o Options) *Result {
 	r := &Result{Journey: j, Start: time.Now()}
-	for _, need := range j.Needs {
-		if !abilities[need] {
-			r.Skipped = "it needs " + need + ", which is not there"
-			return r
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, j.limit)
 	defer cancel()
 	w, err := newWorld(ctx, j, o)
@@ -80,11 +72,11 @@ func (j *Journey) Run(ctx context.Context, o Options) *Result {
 	w.background.Wait()
 	w.settle()
 	r.Virtual = time.Since(w.start)
-	seen, _ := w.record.all()
-	r.Sequences = w.sequences(seen)
-	r.Err = errors.Join(w.err, w.close())
-	r.Failures = w.failures
+	// What comes now is the end of the lab and no part of the journey.
 	r.Events, r.Missed = w.record.all()
+	r.Sequences = w.sequences(r.Events)
+	r.Err = errors.Join(w.err, w.endCaptures(), w.close())
+	r.Failures = w.failures
 	r.Loads = w.loads(r.Events)
 	if o.Hash {
 		w.sums(r)

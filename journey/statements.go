@@ -28,8 +28,8 @@ var verbs = []verb{
 	{"origin", "HOST [port N] [root DIRECTORY] [certificate NAME]", "an origin that says what answer tells it, and else serves files", "Who serves", false, false, parseOrigin},
 	{"answer", "HOST [METHOD] PATH [times N] [after DURATION] [inform STATUS [header FIELD]] [STATUS] [header FIELD]… [body TEXT|file FILE|size SIZE] [length SIZE|chunked] [pace SIZE] [never] [raw BYTES] [then close|reset|stall]", "what the origin answers from now on; of several that fit, the one said last counts", "Who serves", true, false, parseAnswer},
 
-	{"load", "HOST URL [fresh|reload|hard-reload] [http1.1|http2] [document-only] [keep-alive] [within DURATION] [as NAME]", "a page load, as the browser of the host does it", "Clients", true, true, parseLoad},
-	{"fetch", "HOST [METHOD] URL [header FIELD]… [body TEXT|file FILE|size SIZE] [host NAME] [http1.1|http2] [close] [within DURATION] [as NAME]", "one request", "Clients", true, true, parseFetch},
+	{"load", "HOST URL [fresh|reload|hard-reload] [http1.1|http2|http3|any] [document-only] [keep-alive] [within DURATION] [as NAME]", "a page load, as the browser of the host does it", "Clients", true, true, parseLoad},
+	{"fetch", "HOST [METHOD] URL [header FIELD]… [body TEXT|file FILE|size SIZE] [host NAME] [http1.1|http2|http3|any] [close] [within DURATION] [as NAME]", "one request", "Clients", true, true, parseFetch},
 	{"resolve", "HOST NAME [TYPE] [from SERVER [tcp] [subnet PREFIX]] [within DURATION] [as NAME]", "one question: to the host's resolver, or to a server", "Clients", true, true, parseResolve},
 	{"ping", "HOST ADDRESS|HOST [within DURATION] [as NAME]", "an ICMP echo", "Clients", true, true, parsePing},
 	{"purge", "HOST URL [as NAME]", "the edge on the host drops what it keeps for the URL", "Clients", true, true, parsePurge},
@@ -61,7 +61,6 @@ var verbs = []verb{
 	{"scene", "[TITLE]", "expectations look no further back than this", "Time", false, false, parseScene},
 	{"limit", "DURATION", "how much virtual time the journey may take; 24h where nothing is said", "Time", false, false, parseLimit},
 	{"seed", "N", "the journey's numbers depend on chance: this is its seed, whatever the command line says", "Time", false, false, parseSeed},
-	{"need", "ABILITY", "without it the journey is skipped: http3", "Time", false, false, parseNeed},
 
 	{"expect", "[never|every|count N] [afterwards] KIND [TARGET] [at STATION] [of NAME] CONDITION… [until KIND …]", "that must have been seen", "Expectations", true, false, parseExpect},
 	{"await", "[within DURATION] KIND …", "as expect, and time passes until it is so", "Expectations", true, false, parseAwait},

@@ -86,20 +86,3 @@ func parseSeed(a *args) action {
 }
 
 func (seedAction) do(*task) error { return nil }
-
-// needAction is need WHAT: without it the journey is skipped.
-type needAction struct{}
-
-// abilities are what need can ask for.
-var abilities = map[string]bool{"http3": false}
-
-func parseNeed(a *args) action {
-	w := a.want("what is needed")
-	if _, known := abilities[w.text]; !known && !a.failed {
-		a.failAt(w, "nobody knows what %q is%s", w.text, didYouMean(w.text, []string{"http3"}))
-	}
-	a.journey.Needs = append(a.journey.Needs, w.text)
-	return needAction{}
-}
-
-func (needAction) do(*task) error { return nil }

@@ -220,8 +220,5 @@ func (w *world) close() error {
 		}
 	}
 	w.lab.Close()
-	for _, c := range w.captures {
-		errs = append(errs, c.close())
-	}
 	return errors.Join(errs...)
 }

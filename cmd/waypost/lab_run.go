@@ -45,6 +45,7 @@ Exit codes: 0 all expectations came true; 1 one did not, or an action failed;
   waypost lab run 01 -v
   waypost lab run journeys/ --run 'purge|stale' --pcap /tmp/pcap
   waypost lab run my-shop.txt --html my-shop.html --json my-shop.json`,
+		ValidArgsFunction: completeJourneys,
 		RunE: func(_ *cobra.Command, args []string) error {
 			all, err := r.read(args)
 			if err != nil {
@@ -56,8 +57,7 @@ Exit codes: 0 all expectations came true; 1 one did not, or an action failed;
 				}
 				return nil
 			}
-			out := output{json: r.json, svg: r.html}
-			if err := out.check(); err != nil {
+			if err := r.check(all); err != nil {
 				return err
 			}
 			return r.play(all)
@@ -73,6 +73,37 @@ Exit codes: 0 all expectations came true; 1 one did not, or an action failed;
 	return cmd
 }
 
+// completeJourneys tells the shell the ready journeys; where none fits, it goes
+// on with files.
+func completeJourneys(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	var fit []string
+	for _, name := range readyNames() {
+		if strings.HasPrefix(name, typed) {
+			fit = append(fit, name)
+		}
+	}
+	return fit, cobra.ShellCompDirectiveDefault
+}
+
+// check refuses what cannot be written, before the work is done.
+func (r *labRun) check(all []*journey.Journey) error {
+	out := output{json: r.json, svg: r.html}
+	if err := out.check(); err != nil || r.pcap == "" {
+		return err
+	}
+	file := map[string]string{}
+	for _, j := range all {
+		if other, there := file[j.Name]; there {
+			return usage(fmt.Errorf("--pcap %s: %s and %s would write to the same %s", r.pcap, other, j.File, filepath.Join(r.pcap, j.Name)))
+		}
+		file[j.Name] = j.File
+	}
+	if err := os.MkdirAll(r.pcap, 0o777); err != nil {
+		return usage(fmt.Errorf("--pcap %s: %w", r.pcap, err))
+	}
+	return nil
+}
+
 // read reads the journeys that args name. What is wrong with any of them is
 // one error.
 func (r *labRun) read(args []string) ([]*journey.Journey, error) {
@@ -85,12 +116,17 @@ func (r *labRun) read(args []string) ([]*journey.Journey, error) {
 	}
 	var all []*journey.Journey
 	var problems []error
+	had := map[string]bool{}
 	for _, arg := range args {
 		texts, err := journeyTexts(arg)
 		if err != nil {
 			return nil, usage(err)
 		}
 		for _, t := range texts {
+			if had[t.name] { // named twice, run once
+				continue
+			}
+			had[t.name] = true
 			j, err := journey.Parse(t.name, t.text)
 			if err != nil {
 				problems = append(problems, err)

@@ -97,8 +97,6 @@ func (v *labView) end(r *journey.Result) {
 	took := fmt.Sprintf("%v virtual, %v", r.Virtual.Round(time.Millisecond), r.Wall.Round(time.Millisecond))
 	title := fmt.Sprintf("%-*s  %s", v.width, r.Journey.Name, r.Journey.Title)
 	switch {
-	case r.Skipped != "":
-		fmt.Fprintf(v.out, "%s  %s\n      %s\n", v.style.Title("SKIP"), title, r.Skipped)
 	case r.Passed():
 		fmt.Fprintf(v.out, "%s  %s %s\n", v.style.Success("PASS"), title, v.style.Note("("+took+")"))
 	default:
@@ -119,7 +117,7 @@ type outcome struct {
 	Name     string           `json:"name"`
 	Title    string           `json:"title"`
 	File     string           `json:"file"`
-	Outcome  string           `json:"outcome"` // pass, fail, skip
+	Outcome  string           `json:"outcome"` // pass or fail
 	Why      string           `json:"why,omitempty"`
 	Seed     uint64           `json:"seed"`
 	Virtual  trace.Millis     `json:"virtual_ms"`
@@ -139,17 +137,14 @@ type journeyFailure struct {
 
 // write writes the files that the flags ask for.
 func (r *labRun) write(v *labView, results []*journey.Result) error {
-	failed, skipped := 0, 0
+	failed := 0
 	for _, x := range results {
-		switch {
-		case x.Skipped != "":
-			skipped++
-		case !x.Passed():
+		if !x.Passed() {
 			failed++
 		}
 	}
 	if len(results) > 1 {
-		fmt.Fprintf(v.out, "%d passed, %d failed, %d skipped\n", len(results)-failed-skipped, failed, skipped)
+		fmt.Fprintf(v.out, "%d passed, %d failed\n", len(results)-failed, failed)
 	}
 	var errs []error
 	if r.json != "" {
@@ -170,8 +165,6 @@ func (r *labRun) writeJSON(results []*journey.Result) error {
 			Missed: x.Missed, Loads: x.Loads, Events: x.Events,
 		}
 		switch {
-		case x.Skipped != "":
-			o.Outcome, o.Why = "skip", x.Skipped
 		case x.Err != nil:
 			o.Outcome, o.Why = "fail", x.Err.Error()
 		case !x.Passed():
@@ -201,10 +194,7 @@ func document(results []*journey.Result) report.Document {
 	table := report.Table{Title: "Outcome", Head: []string{"journey", "outcome", "virtual time", "what was expected and not seen"}}
 	for _, x := range results {
 		outcome, why := "passed", ""
-		switch {
-		case x.Skipped != "":
-			outcome, why = "skipped", x.Skipped
-		case !x.Passed():
+		if !x.Passed() {
 			outcome = "failed"
 			for _, f := range x.Failures {
 				why += f.Error() + "\n"

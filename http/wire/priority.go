@@ -11,7 +11,7 @@ import (
 // defaultUrgency is that of a request that says nothing (RFC 9218 §4.1).
 const defaultUrgency = 3
 
-// prioritise has the response share the connection as the request asks for
+// prioritise has an HTTP/3 response share the connection as the request asks for
 // (RFC 9218 §4, §10). A request without a Priority field shares it fairly
 // with its like; PRIORITY_UPDATE frames, which change a wish later, are passed
 // over as unknown ones are (§7: they are an optimisation).

@@ -67,7 +67,7 @@ func (r *request) deliverCoded(o *store.Object, age int64) (s stage, ok bool) {
 	r.out = r.ownFields(o.Fields, age)
 	rules.Encode(&r.out, coding)
 	r.weaken()
-	r.decorate()
+	r.decorate(true)
 	if err := r.respond(200, r.out, int64(len(body))); err != nil {
 		return r.lost(err), true
 	}

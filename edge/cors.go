@@ -66,8 +66,8 @@ func (r *request) readers() {
 
 // noteReader notes once who asks from another origin.
 func (r *request) noteReader(origin, reason string) {
-	if origin != "" && !r.ruled.told && !sameOrigin(origin, r.in.Scheme, r.in.Authority) && !rules.IsPreflight(r.in.Method, r.in.Fields) {
-		r.ruled.told = true
+	if origin != "" && !r.ruled.told.cors && !sameOrigin(origin, r.in.Scheme, r.in.Authority) && !rules.IsPreflight(r.in.Method, r.in.Fields) {
+		r.ruled.told.cors = true
 		r.noteCORS(reason == "", reason)
 	}
 }

@@ -136,7 +136,7 @@ func (r *request) notModified(o *store.Object, age int64) stage {
 	r.out = kept
 	r.weaken()
 	if r.ruled.by != nil {
-		r.decorate()
+		r.decorate(false)
 	}
 	if err := r.respond(304, r.out, 0); err != nil {
 		return r.lost(err)

@@ -53,7 +53,7 @@ func (f *fill) exchange() (*fetch.Response, error) {
 	f.report = report
 	if err == nil {
 		f.edge.inbound(resp, f.received)
-		f.ruled.inward(f.out.Method, &resp.Fields)
+		f.ruled.inward(f.out.Method, &resp.Fields, f.span)
 	}
 	return resp, err
 }

@@ -70,7 +70,7 @@ func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Resp
 	}
 	r.received = time.Now()
 	r.edge.inbound(resp, r.received)
-	r.ruled.inward(r.in.Method, &resp.Fields)
+	r.ruled.inward(r.in.Method, &resp.Fields, r.fetching)
 	return resp, nil
 }
 

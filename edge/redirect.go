@@ -21,7 +21,7 @@ func (r *request) redirect() (s stage, over bool) {
 	if len(all) == 0 || !strings.HasPrefix(r.in.Path, "/") {
 		return 0, false
 	}
-	turn, ok := all.Find(rules.Place{Scheme: r.in.Scheme, Authority: r.in.Authority, Host: r.hostName(),
+	turn, ok := all.Find(rules.Place{Scheme: r.in.Scheme, Authority: r.in.Authority, Host: r.ruled.host,
 		Target: r.in.Path, Path: r.ruled.path}, r.site.answersTo)
 	if !ok {
 		return 0, false

@@ -197,7 +197,7 @@ func (r *request) write(p []byte) error {
 func (r *request) fields(from field.Fields, age int64) field.Fields {
 	r.out = r.ownFields(from, age)
 	if r.ruled.by != nil {
-		r.decorate()
+		r.decorate(from != nil)
 	}
 	return r.out
 }

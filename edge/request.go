@@ -21,7 +21,8 @@ import (
 type request struct {
 	edge *Edge
 	x    wire.Exchange
-	in   *wire.Request
+	in   *wire.Request // as it came, or mine
+	mine wire.Request  // where the site's rules have changed it
 	ask  cache.Request // what package cache needs to know of in
 	now  time.Time     // when the request came
 	site *site
@@ -68,6 +69,7 @@ type request struct {
 	text []byte       // values of fields, see text.go
 	path []byte       // of ruled.path, where it is not as it came
 	out  field.Fields // to be sent
+	kept field.Fields // of mine
 }
 
 // account is what was sent.
@@ -106,7 +108,8 @@ func (r *request) finish() {
 		r.noteResponse()
 	}
 	clear(r.out)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0]}
+	clear(r.kept)
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0]}
 }
 
 // client is the address of who asks.

@@ -37,6 +37,9 @@ type wildcard struct {
 // over where origin and policy are the same.
 func newSites(all []cdn.Site, before *sites, template *fetch.Client) (*sites, error) {
 	s := &sites{exact: make(map[string]*site)}
+	if clashes := rules.Clashes(all); len(clashes) > 0 {
+		return nil, fault.New(fault.ProxyConfigurationError, "site "+all[clashes[0].Site].Name, clashes[0])
+	}
 	var made []*upstream.Upstream
 	fail := func(name string, err error) (*sites, error) {
 		for _, u := range made {

@@ -25,6 +25,18 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	if s := v.sub("compress", "Compression of what is stored, once for each coding; what is not stored, or coded already, stays as it comes."); s != nil {
 		r.compress(s, &out.Compress)
 	}
+	v.each("headers", "Fields changed on their way, in this order.", func(_ int, s *section) {
+		out.Headers = append(out.Headers, r.header(s))
+	})
+	v.texts("cookieless", "Hosts of the site where no cookies pass: Cookie is taken off requests, Set-Cookie off responses.", &out.Cookieless)
+	r.ownHosts(v, "cookieless", site, out.Cookieless)
+	if s := v.sub("user_content", "What users have uploaded, on hosts of its own: it runs no scripts, knows no cookies, and is saved instead of shown where it could act."); s != nil {
+		s.texts("hosts", "Hosts of the site that carry it. None may be another host of a site, or a parent of one.", &out.UserContent.Hosts)
+		s.need("hosts", "name the hosts that carry it, such as shop-usercontent.test")
+		r.ownHosts(s, "hosts", site, out.UserContent.Hosts)
+		read(s, "embedder", "cross-origin, same-site or same-origin", "Whose pages may embed it (Cross-Origin-Resource-Policy). cross-origin where nothing is said.", &out.UserContent.Embedder, oneOf("cross-origin", "same-site", "same-origin"))
+		s.done()
+	}
 }
 
 // paths reads the pattern of the paths that a rule is for.
@@ -85,6 +97,68 @@ func (r configReader) compress(s *section, v *cdn.Compress) {
 	if _, err := rules.NewCompress(*v); err != nil {
 		r.fail(s.at, s.path, "%v", err)
 	}
+}
+
+// ownHosts brings hosts of a rule into the form of the site's, and sees to it
+// that they are among them.
+func (r configReader) ownHosts(s *section, key string, site *cdn.Site, hosts []string) {
+	for i, h := range hosts {
+		host, err := parseHost(h)
+		if err == nil {
+			err = rules.OwnHost(site, host)
+		}
+		if err != nil {
+			s.fail(key, "%q: %v", h, err)
+		}
+		hosts[i] = host
+	}
+}
+
+// apart sees to it that users' content stands on hosts of its own.
+func (r configReader) apart(sites []cdn.Site, at []*section) {
+	for _, c := range rules.Clashes(sites) {
+		at[c.Site].fail("user_content", "%v", c)
+	}
+	for i := range sites {
+		for _, h := range rules.Below(sites, i) {
+			r.warnings = append(r.warnings, r.problem(at[i].token("user_content"), at[i].join("user_content"),
+				h+": a page there can set cookies for the host above it; a domain of its own is safer"))
+		}
+	}
+}
+
+func (r configReader) header(s *section) (v cdn.Header) {
+	s.paths(&v.Path)
+	to := ""
+	read(s, "to", "origin or client", "origin: of the request on its way there. client: of the response.", &to, oneOf("origin", "client"))
+	s.need("to", "write origin for requests, client for responses")
+	v.ToOrigin = to == "origin"
+	given := 0
+	for _, a := range [...]struct {
+		key, doc string
+		action   cdn.Action
+	}{
+		{"set", "The field that is to have the value, and no other.", cdn.Set},
+		{"add", "The field that is to have the value besides those that it has.", cdn.Add},
+		{"remove", "The field that is to go.", cdn.Remove},
+	} {
+		s.text(a.key, a.doc, &v.Name)
+		if s.has(a.key) {
+			v.Action = a.action
+			given++
+		}
+	}
+	s.text("value", "The value for set or add.", &v.Value)
+	s.done()
+	if r.keys != nil {
+		return v
+	}
+	if given != 1 {
+		r.fail(s.at, s.path, "does nothing or too much: give one of set, add and remove")
+	} else if _, err := rules.NewHeader(v); err != nil {
+		r.fail(s.at, s.path, "%v", err)
+	}
+	return v
 }
 
 func (r configReader) hsts(s *section, v *cdn.HSTS) {

@@ -33,6 +33,10 @@ func TestParseRules(t *testing.T) {
     cors:
       - {path: /api/*, origins: ["https://*.app.test"], methods: [PUT], headers: [Content-Type], expose: [X-Total], credentials: true, max_age: 10m}
     compress: {codings: [br, gzip], types: ["text/*"], minimum: 2KiB}
+    headers:
+      - {to: origin, set: X-Api-Key, value: k}
+      - {to: client, path: "/a*", remove: Server}
+    cookieless: [Static.shop.test]
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +51,10 @@ func TestParseRules(t *testing.T) {
 	}
 	if c := got.Compress; len(c.Codings) != 2 || c.Types[0] != "text/*" || c.Minimum != 2048 {
 		t.Errorf("compress %+v", c)
+	}
+	if h := got.Headers; len(h) != 2 || h[0] != (cdn.Header{ToOrigin: true, Name: "X-Api-Key", Value: "k"}) ||
+		h[1] != (cdn.Header{Path: "/a*", Action: cdn.Remove, Name: "Server"}) || got.Cookieless[0] != "static.shop.test" {
+		t.Errorf("headers %+v, cookieless %q", h, got.Cookieless)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -68,6 +76,16 @@ func TestParseRulesProblems(t *testing.T) {
 		{`    cors: [{origins: [app.test]}]`, `sites[0].cors[0]: origin "app.test": write scheme and host such as https://app.test`},
 		{`    compress: {minimum: 1KiB}`, `sites[0].compress.codings: is missing`},
 		{`    compress: {codings: [deflate]}`, `f.yaml:6:15: sites[0].compress: coding "deflate": there are br, zstd, gzip`},
+		{`    headers: [{set: A, value: b}]`, `sites[0].headers[0].to: is missing`},
+		{`    headers: [{to: client}]`, `sites[0].headers[0]: does nothing or too much`},
+		{`    headers: [{to: client, set: A, remove: B}]`, `sites[0].headers[0]: does nothing or too much`},
+		{`    headers: [{to: client, remove: Age}]`, `sites[0].headers[0]: Age belongs to the connection`},
+		{`    cookieless: [other.test]`, `f.yaml:6:5: sites[0].cookieless: "other.test": is no host of the site`},
+		{`    user_content: {hosts: [other.test]}`, `sites[0].user_content.hosts: "other.test": is no host of the site`},
+		{`    user_content: {embedder: x}`, `sites[0].user_content.hosts: is missing`},
+		{`    user_content: {hosts: [static.shop.test], embedder: x}`, `"x": write cross-origin, same-site or same-origin`},
+		{`  - {name: u, hosts: [shop.test], origin: {urls: ["http://127.0.0.1:1"]}, user_content: {hosts: [shop.test]}}`,
+			`f.yaml:6:75: sites[1].user_content: "shop.test" is above "www.shop.test" of the site "shop": a page there could set`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {
@@ -99,4 +117,15 @@ func TestRulesExamples(t *testing.T) {
 // readExample is a disk with the files that the examples name.
 func readExample(name string) ([]byte, error) {
 	return readNothing(name)
+}
+
+// TestUserContentBelow: a host below the site's is worth a warning.
+func TestUserContentBelow(t *testing.T) {
+	c, err := Parse("f.yaml", []byte(`edge: {http: ["127.0.0.1:80"]}
+sites:
+  - {name: a, hosts: [shop.test, u.shop.test], origin: {urls: ["http://127.0.0.1:1"]}, user_content: {hosts: [u.shop.test]}}
+`), readNothing)
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Error(), "f.yaml:3:88: sites[0].user_content: u.shop.test: a page there can set cookies") {
+		t.Errorf("%v, %v", c, err)
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 func (r configReader) sites(s *section) []cdn.Site {
 	var sites []cdn.Site
+	var at []*section
 	taken := map[string]string{} // host → site
 	s.each("sites", "The virtual hosts of the edge.", func(_ int, v *section) {
 		site := cdn.Site{Policy: cdn.DefaultPolicy()}
@@ -49,8 +50,9 @@ func (r configReader) sites(s *section) []cdn.Site {
 		}
 		r.rules(v, &site)
 		v.done()
-		sites = append(sites, site)
+		sites, at = append(sites, site), append(at, v)
 	})
+	r.apart(sites, at)
 	return sites
 }
 

@@ -15,6 +15,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"waypost/cdn"
 )
@@ -24,7 +25,13 @@ type Set struct {
 	Redirects Redirects
 	CORS      CORSRules
 	Compress  *Compress // nil: nothing is compressed
-	HSTS      string    // the value of Strict-Transport-Security, "" for none
+	ToOrigin  Headers
+	ToClient  Headers
+	// Cookieless are hosts where no cookies pass, those of users' content
+	// among them.
+	Cookieless  Hosts
+	UserContent *UserContent // nil: there are no such hosts
+	HSTS        string       // the value of Strict-Transport-Security, "" for none
 }
 
 // Compile reads the rules of site. It returns nil where they want nothing.
@@ -51,7 +58,25 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 	if s.Compress, err = NewCompress(in.Compress); err != nil {
 		return nil, fmt.Errorf("compress: %w", err)
 	}
-	wanted = wanted || s.Compress != nil
+	for i := range in.Headers {
+		h, err := NewHeader(in.Headers[i])
+		if err != nil {
+			return nil, fmt.Errorf("header %d: %w", i+1, err)
+		}
+		if in.Headers[i].ToOrigin {
+			s.ToOrigin = append(s.ToOrigin, h)
+		} else {
+			s.ToClient = append(s.ToClient, h)
+		}
+	}
+	if s.Cookieless, err = hostsOf(site, in.Cookieless); err != nil {
+		return nil, fmt.Errorf("cookieless: %w", err)
+	}
+	if s.UserContent, err = newUserContent(site); err != nil {
+		return nil, fmt.Errorf("user content: %w", err)
+	}
+	s.Cookieless = append(slices.Clip(s.Cookieless), in.UserContent.Hosts...)
+	wanted = wanted || s.Compress != nil || len(in.Headers)+len(s.Cookieless) > 0
 	if in.HSTS.MaxAge > 0 {
 		s.HSTS, wanted = hsts(in.HSTS), true
 	}

@@ -1,0 +1,36 @@
+package edge
+
+import (
+	"strings"
+
+	"waypost/edge/rules"
+	"waypost/trace"
+)
+
+// dropCookies takes the cookies off the request, for the cache as for the
+// origin: on a host without cookies nothing may depend on them.
+func (r *request) dropCookies() {
+	if !r.in.Fields.Has("Cookie") {
+		return
+	}
+	r.kept = append(r.kept[:0], r.in.Fields...)
+	bytes := rules.DropLines(&r.kept, "Cookie")
+	r.rewrite()
+	noteCookies(r.span, r.ruled.host, bytes, 0)
+}
+
+// rewrite makes the fields in r.kept those of the request. The codec's own
+// are not touched.
+func (r *request) rewrite() {
+	r.mine = *r.in
+	r.mine.Fields = r.kept
+	r.in, r.ask.Fields = &r.mine, r.kept
+}
+
+// noteCookies notes what was taken off, where there was something.
+func noteCookies(span *trace.Span, host string, request, response int) {
+	if span.On() && request+response > 0 {
+		span.Note(trace.CookieDecision{Host: strings.Clone(host), RequestBytes: request, ResponseBytes: response},
+			&trace.Decision{Verdict: "strip", Reason: "the site's rules let no cookies pass on this host"})
+	}
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // TestH2Priority: of two long responses the more urgent one comes first, as
-// far as what waits already allows; of two equals neither does.
+// far as what waits already allows.
 func TestH2Priority(t *testing.T) {
 	const size = 4 << 20
 	for _, tt := range []struct {

@@ -43,6 +43,10 @@ func TestProblems(t *testing.T) {
 		{"a TCP setting", "region eu\nhost client in eu tcp congestion=vegas", `2:23: tcp congestion: "vegas" is none of tahoe, reno, newreno, cubic`},
 		{"an unknown TCP setting", "region eu\nhost client in eu tcp sak=off", `2:23: tcp has no setting "sak"; did you mean sack?`},
 		{"nothing behind at", "at 3s", "1:7: a statement is missing here"},
+		{"nothing", "", "1:1: there is no statement"},
+		{"a comment and nothing more", "# Why?\n", "1:1: there is no statement"},
+		{"another kind of file", "# PNG\n\x89PNG\xff\xff", "2:1: byte 0x89: a journey is text in UTF-8"},
+		{"what would drive a terminal", "# \x1b[31mred\n" + hosts, `1:3: U+001B is a control character: in quotes, write \xHH`},
 		{"until without end", hosts + "expect tcp.state until tcp.close", "until goes with never, every and count"},
 	}
 	for _, tt := range tests {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -43,6 +44,9 @@ const (
 func (p *parser) readLines(script string) []line {
 	var lines []line
 	rows := strings.Split(script, "\n")
+	if !p.isText(rows) {
+		return nil
+	}
 	for i := 0; i < len(rows); i++ {
 		l := line{place: place{i + 1, 1}}
 		for {
@@ -71,7 +75,32 @@ func (p *parser) readLines(script string) []line {
 			return nil
 		}
 	}
+	if len(lines) == 0 && len(p.problems) == 0 {
+		p.fail(place{1, 1}, "there is no statement: waypost lab new writes a journey to begin with")
+	}
 	return lines
+}
+
+// isText refuses what no editor writes, once: it is another kind of file, or
+// would drive the terminal that the journey is shown on.
+func (p *parser) isText(rows []string) bool {
+	for i, row := range rows {
+		row = strings.TrimSuffix(row, "\r")
+		column := 0
+		for at, r := range row {
+			column++
+			_, size := utf8.DecodeRuneInString(row[at:])
+			switch {
+			case r == utf8.RuneError && size == 1:
+				p.fail(place{i + 1, column}, "byte 0x%02x: a journey is text in UTF-8", row[at])
+				return false
+			case unicode.IsControl(r) && r != '\t':
+				p.fail(place{i + 1, column}, "%U is a control character: in quotes, write \\xHH", r)
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // readWords appends the words of one row.

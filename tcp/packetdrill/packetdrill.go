@@ -176,6 +176,9 @@ func scripts(paths []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("packetdrill scripts in %s: %w", path, err)
 		}
+		if len(files) == start {
+			return nil, fmt.Errorf("packetdrill scripts: there is no *.pkt in %s", path)
+		}
 		slices.Sort(files[start:])
 	}
 	return files, nil

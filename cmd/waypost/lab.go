@@ -22,11 +22,19 @@ docs/journeys.md is the manual of the language.`,
   waypost lab run 03 -v                 one of them, statement by statement
   waypost lab new my-shop               a journey to begin with
   waypost lab run my-shop.txt --html my-shop.html`,
-		Args: exactArgs(0, "one of its commands"),
+		Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(newLabRun(), newLabTCP(), newLabNew(), newLabPacketdrill())
 	return cmd
+}
+
+// complete tells the shell what a flag takes.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag
+	}
 }
 
 func newLabPacketdrill() *cobra.Command {
@@ -62,6 +70,7 @@ script that asks for more is skipped and the reason is told.`,
 	}
 	cmd.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "write every segment")
 	cmd.Flags().StringVar((*string)(&o.Like), "like", "", "take what the RFCs leave to choice as `SYSTEM` has it: linux or freebsd; see docs/packetdrill.md")
+	complete(cmd, "like", string(packetdrill.Linux), string(packetdrill.FreeBSD))
 	cmd.Flags().BoolVar(&o.Complete, "complete", false, "fail a script that ends with segments it did not expect")
 	cmd.Flags().DurationVar(&o.Tolerance, "tolerance", 0, "how far from its time anything may happen (default: what the script says)")
 	return cmd

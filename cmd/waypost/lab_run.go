@@ -116,18 +116,18 @@ func (r *labRun) read(args []string) ([]*journey.Journey, error) {
 	}
 	var all []*journey.Journey
 	var problems []error
-	had := map[string]bool{}
+	had := map[journeyText]bool{}
 	for _, arg := range args {
 		texts, err := journeyTexts(arg)
 		if err != nil {
 			return nil, usage(err)
 		}
 		for _, t := range texts {
-			if had[t.name] { // named twice, run once
+			if had[t] { // named twice, run once
 				continue
 			}
-			had[t.name] = true
-			j, err := journey.Parse(t.name, t.text)
+			had[t] = true
+			j, err := journey.Parse(t.name, []byte(t.text))
 			if err != nil {
 				problems = append(problems, err)
 				continue
@@ -149,7 +149,7 @@ func (r *labRun) read(args []string) ([]*journey.Journey, error) {
 // journeyText is a script that has not been read yet.
 type journeyText struct {
 	name string
-	text []byte
+	text string
 }
 
 // journeyTexts are the scripts that one argument means: a file, those of a
@@ -171,18 +171,18 @@ func journeyTexts(arg string) ([]journeyText, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, journeyText{name, text})
+			all = append(all, journeyText{name, string(text)})
 		}
 		return all, nil
 	case err == nil:
 		text, err := os.ReadFile(arg)
-		return []journeyText{{arg, text}}, err
+		return []journeyText{{filepath.Clean(arg), string(text)}}, err
 	}
 	ready := readyNames()
 	for _, name := range ready {
 		if arg == name || strings.HasPrefix(name, arg+"-") {
 			text, err := journeys.Files.ReadFile(name + ".txt")
-			return []journeyText{{name + ".txt", text}}, err
+			return []journeyText{{name + ".txt", string(text)}}, err
 		}
 	}
 	return nil, fmt.Errorf("there is no file and no ready journey %s: waypost lab run --list names those", arg)

@@ -70,8 +70,9 @@ tahoe, reno and newreno, which are from before it; --sack says otherwise.`,
 	flags.StringVar(&f.rate, "rate", "10Mbit", "the link's `SPEED` per second, 0 for no bound")
 	flags.StringVar(&f.queue, "queue", "64KB", "`BYTES` that wait for the link at most; what comes then is dropped")
 	flags.StringVar(&f.loss, "loss", "0%", "`WHAT` the link loses: 2%, 'nth 3,7' (frames each way) or 'burst 1% 25%' (chances to enter and leave)")
-	flags.IntSliceVar(&f.drop, "drop", nil, "lose these segments of the client besides, `N,N…`; 1 is the SYN, 3 the first data")
+	flags.IntSliceVar(&f.drop, "drop", nil, "lose these segments of the client besides, `N,N`; 1 is the SYN, 3 the first data")
 	flags.StringVar(&f.cc, "cc", "cubic", "congestion control: tahoe, reno, newreno or cubic")
+	complete(cmd, "cc", "tahoe", "reno", "newreno", "cubic")
 	flags.BoolVar(&f.sack, "sack", true, "selective acknowledgements (default: with cubic only)")
 	flags.Lookup("sack").DefValue = "false" // it depends, as the text says
 	flags.StringVar(&f.window, "window", "1MiB", "the receiver's buffer in `BYTES`, the most that it offers")
@@ -163,7 +164,7 @@ func byteCount(flag, text string, least, most int64) (int64, error) {
 	for _, u := range []struct {
 		name  string
 		worth int64
-	}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"kb", 1e3}, {"mb", 1e6}, {"b", 1}} {
+	}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"b", 1}} {
 		if n, ok := strings.CutSuffix(number, u.name); ok {
 			number, worth = strings.TrimSpace(n), u.worth
 			break

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"waypost/fault"
 )
@@ -77,7 +78,8 @@ func newRoot() *cobra.Command {
 		Short: "The road from a URL to a page: serve it, show it, explain it",
 		Long: `waypost runs the road from a URL to a page (resolver, authority with smart DNS,
 CDN edge, origin), and it loads pages as a browser does and shows every step
-of the way: who was asked, what was decided, why, and by which rule.
+of the way: who was asked, what was decided, why, and by which rule. lab does
+the same on an internet in this process, in virtual time, to rehearse failures.
 
 Exit codes: 0 done; 1 tried and failed; 2 the command line, or a file that it
 names, is wrong. NO_COLOR=1 turns colours off.`,
@@ -85,25 +87,53 @@ names, is wrong. NO_COLOR=1 turns colours off.`,
   waypost load https://example.com/       every step of a page load
   waypost resolve example.com --iterate   follow a name from the root
   waypost check -c waypost.yaml           what is wrong with a configuration
-  waypost serve -c waypost.yaml           run resolver, authority, edge, origin`,
+  waypost serve -c waypost.yaml           run resolver, authority, edge, origin
+  waypost lab run                         the ready journeys: each sets up an internet and breaks it
+  waypost lab tcp --loss 2%               one TCP transfer, segment by segment`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q%s; see waypost --help", args[0], suggest(cmd, args[0])))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          onlyCommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("waypost {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		return usage(fmt.Errorf("%w; see %s --help", explainFlag(err), cmd.CommandPath()))
 	})
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newPurge(), newLab(), newCheck())
 	return root
+}
+
+// explainFlag says what a flag wants in place of which function of Go's
+// refused what it was given.
+func explainFlag(err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	wanted := ""
+	switch f := wrong.GetFlag(); f.Value.Type() {
+	case "int", "intSlice":
+		wanted = "a whole number is wanted"
+	case "uint64":
+		wanted = "a whole number from 0 is wanted"
+	case "duration":
+		wanted = "a time such as 20ms, 75s or 1h30m is wanted"
+	case "bool":
+		wanted = "true or false is wanted"
+	default:
+		return err
+	}
+	return fmt.Errorf("--%s %q: %s", wrong.GetFlag().Name, wrong.GetValue(), wanted)
+}
+
+// onlyCommands wants one of a command's commands, or nothing.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage(fmt.Errorf("unknown command %q%s; see %s --help", args[0], suggest(cmd, args[0]), cmd.CommandPath()))
 }
 
 // suggest names commands that a typing error may have meant.

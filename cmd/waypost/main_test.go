@@ -95,6 +95,14 @@ func TestWhatIsWrong(t *testing.T) {
 		{[]string{"check", "-c", zoned}, "bad.zone:1"},
 		{[]string{"serve", "-c", bad}, "bad.yaml:2:3"},
 		{[]string{"explain", "https://a.test/"}, "no station to ask"},
+		{[]string{"lab", "rn"}, `unknown command "rn", did you mean run?`},
+		{[]string{"lab", "tcp", "--seed", "x"}, `--seed "x": a whole number from 0 is wanted`},
+		{[]string{"lab", "tcp", "--delay", "5"}, `--delay "5": a time such as 20ms`},
+		{[]string{"lab", "tcp", "--bytes", "1GB"}, "from 1 B to 100 MB"},
+		{[]string{"lab", "packetdrill", t.TempDir()}, "there is no *.pkt in"},
+		{[]string{"lab", "run", "no-such-journey"}, "there is no file and no ready journey no-such-journey"},
+		{[]string{"lab", "run", "00", "--pcap", noCert}, "--pcap " + noCert},
+		{[]string{"lab", "run", file(t, "my.txt", starter), file(t, "my.txt", starter), "--pcap", t.TempDir()}, "would write to the same"},
 	} {
 		stdout, stderr, code := waypost(t, tt.args...)
 		if code != exitUsage || !strings.Contains(stderr, tt.want) {
@@ -221,5 +229,13 @@ func TestSplitConnectTo(t *testing.T) {
 		if ok != tt.ok || ok && (from != tt.from || to != tt.to) {
 			t.Errorf("splitConnectTo(%q) = %q, %q, %v", tt.in, from, to, ok)
 		}
+	}
+}
+
+// TestCompletion: the shell is told the ready journeys.
+func TestCompletion(t *testing.T) {
+	stdout, _, code := waypost(t, "__complete", "lab", "run", "01")
+	if code != exitOK || !strings.HasPrefix(stdout, "01-handshake\n") {
+		t.Errorf("exit %d: %s", code, stdout)
 	}
 }

@@ -141,7 +141,7 @@ func TestPathMTU(t *testing.T) {
 		}
 		time.Sleep(pathMTUTime)
 		n.a.lock()
-		if mtu := n.a.pathMTU(addr("2001:db8:2::1"), 1500); mtu != 1500 {
+		if mtu, _ := n.a.pathMTU(addr("2001:db8:2::1"), 1500); mtu != 1500 {
 			t.Errorf("after %v the path MTU is still %d", pathMTUTime, mtu)
 		}
 		n.a.unlock()

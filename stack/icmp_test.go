@@ -127,7 +127,7 @@ func TestLearnMTU(t *testing.T) {
 		h := newHost(t, Config{})
 		h.lock()
 		got := h.learnMTU(test.dst, test.mtu, test.sent)
-		known := h.pathMTU(test.dst, 1500)
+		known, _ := h.pathMTU(test.dst, 1500)
 		h.unlock()
 		if got != test.want || got > 0 && known != min(got, 1500) {
 			t.Errorf("%s: %d, then %d, want %d", test.name, got, known, test.want)

@@ -5,18 +5,20 @@ import (
 	"syscall"
 
 	"waypost/packet"
+	"waypost/tcp"
 	"waypost/trace"
 )
 
 // path is the way of packets from this host: what a route, a neighbour and
-// the choice of a source address came to. Sockets keep theirs; it is good as
-// long as its generation is the host's.
+// the choice of a source address came to. Sockets keep theirs, as long as it is
+// not out of date.
 type path struct {
 	iface      *Interface
 	src, dst   netip.Addr
 	neighbour  *neighbour // nil: there is no link address to find
 	mac        packet.MAC // where to, when neighbour is nil: a group or everybody
 	mtu        int        // of the interface, or less as path MTU discovery found
+	until      tcp.Time   // how long that is believed
 	generation uint64
 	cause      *trace.Span // what the packets are sent for; nil: unknown
 }
@@ -31,7 +33,7 @@ func (h *Host) path(src, dst netip.Addr, on *Interface) (path, error) {
 	}
 	dst = dst.WithZone("")
 	src = src.WithZone("")
-	p := path{src: src, dst: dst, generation: h.generation}
+	p := path{src: src, dst: dst, until: never, generation: h.generation}
 	if h.isLocal(dst) {
 		p.iface = h.interfaces[0]
 		p.mtu = p.iface.mtu
@@ -49,7 +51,7 @@ func (h *Host) path(src, dst netip.Addr, on *Interface) (path, error) {
 			return path{}, err
 		}
 	}
-	p.mtu = h.pathMTU(dst, p.iface.mtu)
+	p.mtu, p.until = h.pathMTU(dst, p.iface.mtu)
 	if !p.iface.ethernet {
 		return p, nil
 	}
@@ -104,9 +106,13 @@ func (p *path) header() packet.Ethernet {
 	return e
 }
 
-// renew looks for the way anew if something has changed since p was found.
+// outOfDate reports whether something has changed since p was found, or what
+// was found of its MTU has had its time.
+func (h *Host) outOfDate(p *path) bool { return p.generation != h.generation || h.time >= p.until }
+
+// renew looks for the way anew if it is out of date.
 func (h *Host) renew(p *path) error {
-	if p.generation == h.generation {
+	if !h.outOfDate(p) {
 		return nil
 	}
 	n, err := h.path(p.src, p.dst, p.iface.ifLocal(p.dst))

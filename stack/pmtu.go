@@ -25,20 +25,21 @@ type knownMTU struct {
 }
 
 // pathMTU is the largest packet that reaches dst, as far as is known; link
-// is the MTU of the first link.
-func (h *Host) pathMTU(dst netip.Addr, link int) int {
+// is the MTU of the first link. It holds before until, and then the link's is
+// tried again.
+func (h *Host) pathMTU(dst netip.Addr, link int) (mtu int, until tcp.Time) {
 	if len(h.pathMTUs) == 0 {
-		return link
+		return link, never
 	}
 	k, ok := h.pathMTUs[dst]
 	if !ok || k.mtu >= link {
-		return link
+		return link, never
 	}
 	if h.time >= k.until {
 		delete(h.pathMTUs, dst)
-		return link
+		return link, never
 	}
-	return k.mtu
+	return k.mtu, k.until
 }
 
 // learnMTU takes in that packets larger than mtu do not reach dst, where

@@ -77,7 +77,7 @@ func (h *Host) transmit(p *path, s *tcp.Segment) {
 // pump does what follows from a change of a connection: it sends what is due,
 // sets its timer, wakes who waits, and forgets it when it is over.
 func (h *Host) pump(c *TCPConn) {
-	if c.way.generation != h.generation {
+	if h.outOfDate(&c.way) {
 		h.rerouted(c)
 	}
 	for c.conn.Next(h.time, &h.segment) {
@@ -109,7 +109,7 @@ func (h *Host) pump(c *TCPConn) {
 func (h *Host) rerouted(c *TCPConn) {
 	before := c.way.mtu
 	c.lostWay = h.renew(&c.way) != nil
-	if !c.lostWay && c.way.mtu < before {
+	if !c.lostWay && c.way.mtu != before {
 		c.conn.PathMTU(h.time, c.way.mtu)
 	}
 }

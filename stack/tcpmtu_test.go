@@ -160,3 +160,43 @@ func TestRouteComesBack(t *testing.T) {
 		}
 	})
 }
+
+// TestPathMTUForgotten: ten minutes after a router told of a small link a
+// connection and a socket that stand try large packets again (RFC 1191 §6.3);
+// where the link is still small, the router says so anew.
+func TestPathMTUForgotten(t *testing.T) {
+	for _, still := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := newRouted(t, 1280, Config{}, Config{})
+			n.ib.mtu = 1500
+			l := listenTCP(t, n.b, "198.51.100.1:80")
+			c := dialTCP(t, n.a, "198.51.100.1:80")
+			s, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := listenUDP(t, n.a, "192.0.2.1:5000")
+			transfer := func() {
+				go c.Write(make([]byte, 100_000))
+				if _, err := io.ReadFull(s, make([]byte, 100_000)); err != nil {
+					t.Error(err)
+				}
+				u.WriteToUDPAddrPort(nil, addrPort("198.51.100.1:9"))
+			}
+			transfer()
+			if mss := c.Info().MSS; mss != 1228 || u.way.mtu != 1280 {
+				t.Errorf("MSS %d, MTU %d; want 1228, 1280", mss, u.way.mtu)
+			}
+			mtu := 1280
+			if !still {
+				mtu = 1500
+				n.rr.mtu = mtu
+			}
+			time.Sleep(pathMTUTime)
+			transfer()
+			if mss := c.Info().MSS; mss != mtu-52 || u.way.mtu != mtu {
+				t.Errorf("ten minutes later MSS %d, MTU %d; want %d, %d", mss, u.way.mtu, mtu-52, mtu)
+			}
+		})
+	}
+}

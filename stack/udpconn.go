@@ -223,7 +223,7 @@ func (c *UDPConn) send(b []byte, to netip.AddrPort) (int, error) {
 // find sees to it that c.way leads to dst.
 func (c *UDPConn) find(dst netip.Addr) error {
 	h := c.host
-	if c.way.generation == h.generation && c.way.dst == dst {
+	if c.way.dst == dst && !h.outOfDate(&c.way) {
 		return nil
 	}
 	src := c.local.Addr()

@@ -22,6 +22,7 @@ func (r *request) receive() stage {
 			reason: in.Method + " is not served here"})
 	}
 	r.host = appendHost(r.host[:0], in.Authority)
+	r.settleAuthority()
 	all := r.edge.sites.Load()
 	r.site = all.match(r.host)
 	if s, refused := r.misdirected(all); refused {
@@ -137,9 +138,7 @@ func (r *request) extended() bool {
 // appendHost appends the host of an authority in lower case, without its
 // port and without a final dot.
 func appendHost(dst []byte, authority string) []byte {
-	if i := strings.LastIndexByte(authority, ':'); i >= 0 && strings.IndexByte(authority[i:], ']') < 0 {
-		authority = authority[:i]
-	}
+	authority = authority[:hostLength(authority)]
 	if n := len(authority); n > 1 && authority[n-1] == '.' {
 		authority = authority[:n-1]
 	}
@@ -151,6 +150,15 @@ func appendHost(dst []byte, authority string) []byte {
 		dst = append(dst, c)
 	}
 	return dst
+}
+
+// hostLength is where the host of an authority ends and its port begins, with
+// the colon.
+func hostLength(authority string) int {
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && strings.IndexByte(authority[i:], ']') < 0 {
+		return i
+	}
+	return len(authority)
 }
 
 // upgradable reports whether the protocol is one to make a tunnel for. h2c

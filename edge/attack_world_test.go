@@ -1,0 +1,27 @@
+package edge
+
+import (
+	"io"
+	"net/netip"
+	"time"
+)
+
+// rawRequest sends text to the edge on a connection of its own, and returns
+// all that comes back until the edge closes it, or is silent for a minute:
+// then "<open>" follows.
+func (w *world) rawRequest(text string) string {
+	w.t.Helper()
+	c, err := w.net.Host(clientAddr).Dial(w.t.Context(), netip.AddrPortFrom(edgeAddr, 80))
+	if err != nil {
+		w.t.Error(err)
+		return ""
+	}
+	defer c.Close()
+	go func() { _, _ = io.WriteString(c, text) }() // which ends with the connection
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	b, err := io.ReadAll(c)
+	if err != nil {
+		return string(b) + "<open>"
+	}
+	return string(b)
+}

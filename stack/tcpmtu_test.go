@@ -168,7 +168,9 @@ func TestPathMTUForgotten(t *testing.T) {
 	for _, still := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			n := newRouted(t, 1280, Config{}, Config{})
+			n.b.lock()
 			n.ib.mtu = 1500
+			n.b.unlock()
 			l := listenTCP(t, n.b, "198.51.100.1:80")
 			c := dialTCP(t, n.a, "198.51.100.1:80")
 			s, err := l.Accept()
@@ -182,20 +184,28 @@ func TestPathMTUForgotten(t *testing.T) {
 					t.Error(err)
 				}
 				u.WriteToUDPAddrPort(nil, addrPort("198.51.100.1:9"))
+				synctest.Wait()
+			}
+			wayMTU := func() int {
+				n.a.lock()
+				defer n.a.unlock()
+				return u.way.mtu
 			}
 			transfer()
-			if mss := c.Info().MSS; mss != 1228 || u.way.mtu != 1280 {
-				t.Errorf("MSS %d, MTU %d; want 1228, 1280", mss, u.way.mtu)
+			if mss := c.Info().MSS; mss != 1228 || wayMTU() != 1280 {
+				t.Errorf("MSS %d, MTU %d; want 1228, 1280", mss, wayMTU())
 			}
 			mtu := 1280
 			if !still {
 				mtu = 1500
+				n.r.lock()
 				n.rr.mtu = mtu
+				n.r.unlock()
 			}
 			time.Sleep(pathMTUTime)
 			transfer()
-			if mss := c.Info().MSS; mss != mtu-52 || u.way.mtu != mtu {
-				t.Errorf("ten minutes later MSS %d, MTU %d; want %d, %d", mss, u.way.mtu, mtu-52, mtu)
+			if mss := c.Info().MSS; mss != mtu-52 || wayMTU() != mtu {
+				t.Errorf("ten minutes later MSS %d, MTU %d; want %d, %d", mss, wayMTU(), mtu-52, mtu)
 			}
 		})
 	}

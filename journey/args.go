@@ -52,7 +52,7 @@ func (a *args) want(what string) word {
 
 func (a *args) failAt(w word, format string, args ...any) {
 	if !a.failed {
-		a.parser.fail(w.place, format, args...)
+		a.fail(w.place, format, args...)
 	}
 	a.failed = true
 }
@@ -66,7 +66,7 @@ func (a *args) failHere(format string, args ...any) {
 		at.column += len([]rune(w.text)) + 1
 	}
 	if !a.failed {
-		a.parser.fail(at, format, args...)
+		a.fail(at, format, args...)
 	}
 	a.failed = true
 }

@@ -71,7 +71,7 @@ func (a *args) expectation(e *expectation) {
 	}
 	e.until = &clause{}
 	a.clause(e.until, false)
-	if !a.failed && !(e.wanted.noun.moment && e.until.noun.moment) {
+	if !a.failed && (!e.wanted.noun.moment || !e.until.noun.moment) {
 		a.failHere("until is for what happens: events and frames")
 	}
 }
@@ -83,11 +83,12 @@ func (a *args) clause(c *clause, untilFollows bool) {
 	if a.failed {
 		return
 	}
-	known := false
-	if c.noun, known = findNoun(w.text); !known {
+	n, known := findNoun(w.text)
+	if !known {
 		a.failAt(w, "there is no kind of event %q%s", w.text, didYouMean(w.text, nounNames()))
 		return
 	}
+	c.noun = n
 	a.about(c)
 	for a.more() && !a.failed {
 		w := a.peek()

@@ -110,7 +110,7 @@ func (w *world) kindsSeen(m moment) string {
 // there is instead where it does not hold.
 func (w *world) show(b *strings.Builder, c *clause, s *subject, m moment) {
 	if c.noun.moment {
-		fmt.Fprintf(b, "    %v  %s  %s\n", s.at.Sub(m.scene).Round(precision), s.station, w.wordsOf(c, s))
+		fmt.Fprintf(b, "    %v  %s  %s\n", s.at.Sub(m.clock).Round(precision), s.station, w.wordsOf(c, s))
 	} else {
 		fmt.Fprintf(b, "    %s\n", w.wordsOf(c, s))
 	}

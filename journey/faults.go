@@ -57,7 +57,7 @@ func (w *world) linksOf(name string) []*road {
 			all = append(all, k)
 		}
 	}
-	slices.SortFunc(all, func(a, b *road) int { return compareNames(a, b) })
+	slices.SortFunc(all, compareNames)
 	return all
 }
 

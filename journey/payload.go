@@ -44,11 +44,10 @@ func pattern(offset int64, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		at := offset + int64(i)
-		switch column := at % 16; {
-		case column == 15:
-			b[i] = '\n'
-		default:
+		if column := at % 16; column < 15 {
 			b[i] = digits[at>>4>>(4*(14-column))&15]
+		} else {
+			b[i] = '\n'
 		}
 	}
 	return b

@@ -46,7 +46,7 @@ func parseResolve(a *args) action {
 				return r
 			}
 			a.take()
-			r.qtype = uint16(qtype)
+			r.qtype = qtype
 		}
 	}
 	if (r.tcp || r.subnet.IsValid()) && !r.server.IsValid() && !a.failed {

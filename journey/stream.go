@@ -83,13 +83,13 @@ func (s *sendAction) datagram(t *task, k *socket) error {
 }
 
 // note counts what went and keeps what ended it.
-func (k *socket) note(sent, received int, err error) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.sent += int64(sent)
-	k.received += int64(received)
+func (s *socket) note(sent, received int, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent += int64(sent)
+	s.received += int64(received)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		k.ended = err
+		s.ended = err
 	}
 	return err
 }

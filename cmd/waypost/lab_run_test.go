@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLabRun: what lab new writes passes, and what does not come true, or is
+// wrong, is told with the exit code.
+func TestLabRun(t *testing.T) {
+	dir := t.TempDir()
+	shop := filepath.Join(dir, "shop")
+	if out, errs, code := waypost(t, "lab", "new", shop); code != exitOK || !strings.Contains(out, "shop.txt is written") {
+		t.Fatalf("lab new: code %d, %s%s", code, out, errs)
+	}
+	if _, errs, code := waypost(t, "lab", "new", shop); code != exitUsage {
+		t.Errorf("lab new over a file: code %d, %s", code, errs)
+	}
+	pcap, page := filepath.Join(dir, "pcap"), filepath.Join(dir, "shop.html")
+	out, errs, code := waypost(t, "lab", "run", shop+".txt", "--pcap", pcap, "--html", page)
+	if code != exitOK || !strings.HasPrefix(out, "PASS  shop") || errs != "" {
+		t.Errorf("lab run: code %d, %s%s", code, out, errs)
+	}
+	for _, name := range []string{page, filepath.Join(pcap, "shop", "client-home.pcapng")} {
+		if info, err := os.Stat(name); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	wrong := file(t, "wrong.txt", "region home\nhost client in home\nexpect tcp.state to=ESTABLISHED\n")
+	if out, _, code := waypost(t, "lab", "run", wrong); code != exitFailed || !strings.Contains(out, "wrong.txt:3: expect tcp.state") {
+		t.Errorf("what does not come true: code %d, %s", code, out)
+	}
+	typo := file(t, "typo.txt", "regoin home\n")
+	if _, errs, code := waypost(t, "lab", "run", typo); code != exitUsage || !strings.Contains(errs, "typo.txt:1:1: there is no statement \"regoin\"; did you mean region?") {
+		t.Errorf("a script that is wrong: code %d, %s", code, errs)
+	}
+}

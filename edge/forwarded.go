@@ -14,8 +14,13 @@ import (
 // balancer in front of this edge or an edge of an outer tier, are kept and
 // added to.
 
-// isForwarding reports whether a field tells where a request came from.
+// isForwarding reports whether a field tells where a request came from, or
+// would to an origin that makes variables of names and takes "_" and "-" for
+// the same, as CGI does (RFC 3875 §4.1.18).
 func isForwarding(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = strings.ReplaceAll(name, "_", "-")
+	}
 	for _, f := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
 		"X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-IP"} {
 		if field.Is(name, f) {

@@ -85,6 +85,7 @@ type totals struct {
 func sum(l *trace.Load) totals {
 	var t totals
 	station := loader(l)
+	paged, asked, bytes := false, 0, int64(0) // what there is without a page to say it
 	for _, e := range l.Events {
 		switch f := e.Fact.(type) {
 		case trace.DNSQuery:
@@ -115,7 +116,19 @@ func sum(l *trace.Load) totals {
 		case trace.PageLoad:
 			t.took = e.Time.Sub(l.Start)
 			t.requests, t.cached, t.bytes = f.Requests, f.Cached, f.Bytes
+			paged = true
+		case trace.HTTPRequest:
+			if e.Station == station {
+				asked++
+			}
+		case trace.HTTPResponse:
+			if e.Station == station {
+				bytes += f.Bytes
+			}
 		}
+	}
+	if !paged {
+		t.requests, t.bytes = asked, bytes
 	}
 	return t
 }

@@ -154,6 +154,24 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestRowsWithoutPage: one request that no browser made, as the lab's fetch
+// makes it, has its row and its sums.
+func TestRowsWithoutPage(t *testing.T) {
+	const ms = time.Millisecond
+	start := time.Unix(0, 0)
+	l := &trace.Load{URL: "http://192.0.2.1/", Start: start, Events: []trace.Event{
+		{Station: "client", Span: 1, Time: start, Fact: trace.HTTPRequest{URL: "http://192.0.2.1/"}},
+		{Station: "edge", Span: 2, Parent: 1, Time: start.Add(ms), Fact: trace.HTTPRequest{URL: "http://192.0.2.2/"}},
+		{Station: "client", Span: 1, Time: start, Took: 40 * ms, Fact: trace.HTTPResponse{URL: "http://192.0.2.1/", Status: 200, Bytes: 10}},
+	}}
+	if rows := Rows(l); len(rows) != 1 || rows[0].Status != 200 {
+		t.Errorf("rows = %+v, want one with 200", rows)
+	}
+	if got := sum(l); got.requests != 1 || got.bytes != 10 {
+		t.Errorf("%d requests with %d bytes, want 1 with 10", got.requests, got.bytes)
+	}
+}
+
 // TestPeerTextIsHarmless: what a peer sends cannot drive the terminal.
 func TestPeerTextIsHarmless(t *testing.T) {
 	var s script

@@ -72,15 +72,21 @@ func Rows(l *trace.Load) []Row {
 	return b.rows()
 }
 
-// loader is the station that loaded the page.
+// loader is the station that loaded the page, or that sent the first request
+// where there is no page: a fetch of the lab.
 func loader(l *trace.Load) string {
+	asked := ""
 	for _, e := range l.Events {
 		switch e.Fact.(type) {
 		case trace.URLParsed, trace.PageLoad:
 			return e.Station
+		case trace.HTTPRequest:
+			if asked == "" {
+				asked = e.Station
+			}
 		}
 	}
-	return ""
+	return asked
 }
 
 type rowBuilder struct {

@@ -79,8 +79,8 @@ const (
 )
 
 // Key says what of a request tells one stored response from another, besides
-// the site, the scheme, the host and the path. What is left out is not sent
-// to the origin either where the response may be stored.
+// the site, the scheme, the host and the path. Query parameters that are left
+// out are not sent to the origin either where the response may be stored.
 type Key struct {
 	Ignore []string // query parameters that do not count; "utm_*" is a beginning
 	Only   []string // when not empty, the only ones that count

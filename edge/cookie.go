@@ -22,9 +22,11 @@ func (r *request) dropCookies() {
 // rewrite makes the fields in r.kept those of the request. The codec's own
 // are not touched.
 func (r *request) rewrite() {
-	r.mine = *r.in
-	r.mine.Fields = r.kept
-	r.in, r.ask.Fields = &r.mine, r.kept
+	if r.in != &r.mine {
+		r.mine = *r.in
+		r.in = &r.mine
+	}
+	r.in.Fields, r.ask.Fields = r.kept, r.kept
 }
 
 // noteCookies notes what was taken off, where there was something.

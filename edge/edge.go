@@ -205,8 +205,18 @@ func rulesFor(s *cdn.Site) *cache.Rules {
 		HeuristicMax: heuristicMax,
 		StaleIfError: staleIfError,
 		NormalAccept: true,
-		Codings:      s.Rules.Compress.Codings,
+		Codings:      codings(&s.Rules),
+		Languages:    s.Rules.Key.Languages,
 	}
+}
+
+// codings are those that the origin is asked for: what it can answer in, or
+// else what is made here.
+func codings(r *cdn.Rules) []string {
+	if len(r.Key.Codings) > 0 {
+		return r.Key.Codings
+	}
+	return r.Compress.Codings
 }
 
 const (

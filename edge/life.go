@@ -55,7 +55,7 @@ var life = [done]struct {
 }{
 	toReceive:    {"receive", (*request).receive, []stage{toRules, toKey, toPass, toTunnel, toAnswer}},
 	toRules:      {"rules", (*request).obey, []stage{toKey, toPass, toTunnel, toAnswer, done}},
-	toKey:        {"key", (*request).makeKey, []stage{toLookup}},
+	toKey:        {"key", (*request).makeKey, []stage{toLookup, toPass}},
 	toLookup:     {"lookup", (*request).lookup, []stage{toHit, toStale, toRevalidate, toMiss, toPass, toAnswer}},
 	toHit:        {"hit", (*request).hit, []stage{toDeliver}},
 	toStale:      {"stale", (*request).stale, []stage{toDeliver}},

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,11 +51,13 @@ func (e *Edge) Purge(p Purge) (Receipt, error) {
 	case p.Soft:
 		r.Objects = e.store.ExpireMatching(r.At, match)
 	case p.URL != "":
-		key, err := e.purgeKey(p.URL)
+		keys, err := e.purgeKeys(p.URL)
 		if err != nil {
 			return r, err
 		}
-		r.Objects = e.store.Purge(key) + e.store.Purge(append(key, partsSuffix...))
+		for _, key := range keys {
+			r.Objects += e.store.Purge(key)
+		}
 	default:
 		r.Objects = e.store.PurgeMatching(match)
 	}
@@ -83,31 +86,55 @@ func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
 		}
 		return func(o *store.Object) bool { return strings.HasPrefix(o.Key, string(key)) }, nil
 	}
-	key, err := e.purgeKey(p.URL)
+	keys, err := e.purgeKeys(p.URL)
 	if err != nil {
 		return nil, err
 	}
 	return func(o *store.Object) bool {
-		rest, ok := strings.CutPrefix(o.Key, string(key))
-		return ok && (rest == "" || rest == partsSuffix)
+		return slices.ContainsFunc(keys, func(key []byte) bool { return string(key) == o.Key })
 	}, nil
 }
 
-// purgeKey is the key of a URL, or of the beginning of one.
+// purgeKeys are the keys of a URL: of the whole and of its parts, and several
+// of each where the site's rules tell clients apart.
+func (e *Edge) purgeKeys(text string) (keys [][]byte, err error) {
+	key, site, err := e.findKey(text, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, ending := range site.owner.Endings() {
+		whole := slices.Concat(key, []byte(ending))
+		keys = append(keys, whole, slices.Concat(whole, []byte(partsSuffix)))
+	}
+	return keys, nil
+}
+
+// purgeKey is the key of the beginning of a URL.
 func (e *Edge) purgeKey(text string) ([]byte, error) {
+	key, _, err := e.findKey(text, false)
+	return key, err
+}
+
+// findKey is the key of a URL on its site. whole tells that its query is one,
+// of which what does not count is left out.
+func (e *Edge) findKey(text string, whole bool) ([]byte, *site, error) {
 	op := "purge " + text
 	u, err := url.Parse(text, nil)
 	if err != nil {
-		return nil, fault.New(fault.HTTPRequestError, op, err)
+		return nil, nil, fault.New(fault.HTTPRequestError, op, err)
 	}
 	if u.Scheme() != "http" && u.Scheme() != "https" {
-		return nil, fault.New(fault.HTTPRequestError, op, errors.New("the scheme must be http or https"))
+		return nil, nil, fault.New(fault.HTTPRequestError, op, errors.New("the scheme must be http or https"))
 	}
 	site := e.sites.Load().match(appendHost(nil, u.Host()))
 	if site == nil {
-		return nil, fault.New(fault.DestinationNotFound, op, errors.New("no site has this host"))
+		return nil, nil, fault.New(fault.DestinationNotFound, op, errors.New("no site has this host"))
 	}
-	return cache.AppendKey(nil, site.Name, u.Scheme(), u.Host(), u.RequestTarget()), nil
+	target := u.RequestTarget()
+	if whole && site.owner != nil {
+		target, _ = site.owner.Key.Target(nil, target)
+	}
+	return cache.AppendKey(nil, site.Name, u.Scheme(), u.Host(), target), site, nil
 }
 
 // tagged matches the responses that carry a tag. What has no head yet might

@@ -39,6 +39,8 @@ func (r *request) noteLookup(verdict string) {
 // bypass says why the store was not asked at all.
 func (r *request) bypass() *trace.Decision {
 	switch {
+	case r.ruled.stray != "":
+		return r.astray()
 	case r.in.Upgrade != "" && upgradable(r.in.Upgrade):
 		return &trace.Decision{Reason: "the request asks for another protocol on this connection",
 			Clause: "RFC 9110 §7.8", Because: "Upgrade: " + r.in.Upgrade}

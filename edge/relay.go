@@ -131,16 +131,10 @@ func (r *request) invalidate(resp *fetch.Response) {
 	if !cache.Invalidates(in.Method, resp.Status) {
 		return
 	}
-	r.purge(in.Path)
+	r.drop(in.Path)
 	for _, path := range cache.InvalidatesAlso(in.Scheme, in.Authority, in.Path, resp.Fields) {
-		r.purge(path)
+		r.drop(path)
 	}
-}
-
-func (r *request) purge(path string) {
-	r.key = cache.AppendKey(r.key[:0], r.site.Name, r.in.Scheme, r.in.Authority, path)
-	r.edge.store.Purge(r.key)
-	r.edge.store.Purge(r.partsKey())
 }
 
 // keep begins to keep a response that is relayed: the answer to a POST where
@@ -155,8 +149,8 @@ func (r *request) keep(resp *fetch.Response) {
 	if cache.Store(r.received, r.site.rules, &r.ask, came).Action != cache.Keep {
 		return
 	}
-	if r.in.Method == "POST" {
-		r.makeKey()
+	if asked := r.in.Path; r.in.Method == "POST" && (r.makeKey() != toLookup || r.in.Path != asked) {
+		return // the origin was told more than the key
 	}
 	r.keeping = r.edge.store.BeginAlone(r.key)
 	o := r.keeping.Start(kept(r.site.rules, &r.ask, came), resp.Length, true, nil)

@@ -70,6 +70,8 @@ type request struct {
 	path []byte       // of ruled.path, where it is not as it came
 	out  field.Fields // to be sent
 	kept field.Fields // of mine
+
+	target []byte // of mine, as the key has it
 }
 
 // account is what was sent.
@@ -109,7 +111,7 @@ func (r *request) finish() {
 	}
 	clear(r.out)
 	clear(r.kept)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0]}
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0], target: r.target[:0]}
 }
 
 // client is the address of who asks.

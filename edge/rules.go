@@ -21,6 +21,8 @@ type ruled struct {
 	cookieless bool        // the host has no cookies
 	uploaded   bool        // the host carries users' content
 
+	stray string // a cookie or field that keeps the request from the cache by its value
+
 	codable bool   // what is to be delivered may be compressed for some client
 	coding  string // the coding that this client likes best, "" for none
 
@@ -59,18 +61,29 @@ func (r *request) outward(out *field.Fields) {
 	if u.cors != nil && (r.in.Method == "GET" || r.in.Method == "HEAD") && !upgradable(r.in.Upgrade) {
 		out.Del("Origin") // other methods, and WebSocket, keep it: servers tell forgeries by it
 	}
-	if len(r.site.rules.Codings) > 0 {
-		// By what is asked here a stored variant is chosen later.
-		if accept, usual := cache.AppendAcceptEncoding(nil, r.site.rules, r.in.Fields); usual {
-			out.Del("Accept-Encoding")
-			out.Add("Accept-Encoding", string(accept))
-		}
-	}
+	r.normalise(out)
+	u.by.Key.Outward(out, r.in.Fields)
 	if u.by.ToOrigin.Fit(u.path) {
 		u.by.ToOrigin.Apply(out, u.path)
 		if r.span.On() && !u.told.toOrigin {
 			u.told.toOrigin = true
 			r.noteHeaders("origin", u.by.ToOrigin.Changes(u.path))
+		}
+	}
+}
+
+// normalise asks the origin for what a stored variant is chosen by later.
+func (r *request) normalise(out *field.Fields) {
+	if len(r.site.rules.Codings) > 0 {
+		if accept, usual := cache.AppendAcceptEncoding(nil, r.site.rules, r.in.Fields); usual {
+			out.Del("Accept-Encoding")
+			out.Add("Accept-Encoding", string(accept))
+		}
+	}
+	if accept, usual := cache.AppendAcceptLanguage(nil, r.site.rules, r.in.Fields); usual {
+		out.Del("Accept-Language")
+		if len(accept) > 0 {
+			out.Add("Accept-Language", string(accept))
 		}
 	}
 }
@@ -84,6 +97,7 @@ func (u *ruled) inward(method string, in *field.Fields, span *trace.Span) {
 	if u.cors != nil && (method == "GET" || method == "HEAD") {
 		rules.DropVary(in, "Origin") // it was not sent
 	}
+	u.by.Key.Inward(in)
 	if u.cookieless {
 		noteCookies(span, u.host, 0, rules.DropLines(in, "Set-Cookie"))
 	}
@@ -94,6 +108,7 @@ func (u *ruled) inward(method string, in *field.Fields, span *trace.Span) {
 // origin's, not words of our own or a 304.
 func (r *request) decorate(whole bool) {
 	u, by := &r.ruled, r.ruled.by
+	by.Key.Decorate(&r.out)
 	if u.codable {
 		rules.AddVary(&r.out, "Accept-Encoding")
 	}

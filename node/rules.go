@@ -22,6 +22,9 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	v.each("cors", "Who may read answers from another origin (CORS); the first for a path decides, and takes the place of what the origin says. Preflights are answered here.", func(_ int, s *section) {
 		out.CORS = append(out.CORS, r.cors(s))
 	})
+	if s := v.sub("key", "What tells one stored response from another besides its URL, and what of the URL does not."); s != nil {
+		r.key(s, &out.Key)
+	}
 	if s := v.sub("compress", "Compression of what is stored, once for each coding; what is not stored, or coded already, stays as it comes."); s != nil {
 		r.compress(s, &out.Compress)
 	}
@@ -86,6 +89,37 @@ func (r configReader) cors(s *section) (v cdn.CORS) {
 		}
 	}
 	return v
+}
+
+func (r configReader) key(s *section, v *cdn.Key) {
+	s.texts("ignore", "Query parameters that do not count; utm_* is all that begin so. They do not reach the origin where the answer may be stored.", &v.Ignore)
+	s.texts("only", "The only query parameters that count.", &v.Only)
+	s.flag("sort", "The order of query parameters does not count.", &v.Sort)
+	v.Cookies = s.parts("cookies", "Cookies that count.")
+	v.Headers = s.parts("headers", "Request fields that count.")
+	s.flag("device", "Phones get responses of their own: Sec-CH-UA-Mobile, or else Mobi in User-Agent. The origin is told in X-Device-Class, mobile or desktop.", &v.Device)
+	s.texts("codings", "Content codings that the origin answers in: Accept-Encoding is reduced to them. Those of compress where nothing is said.", &v.Codings)
+	s.texts("languages", "Languages that the origin answers in, the usual one first: Accept-Language is reduced to the one that the client likes best.", &v.Languages)
+	s.done()
+	if r.keys == nil {
+		if _, err := rules.NewKey(v); err != nil {
+			r.fail(s.at, s.path, "%v", err)
+		}
+	}
+}
+
+// parts reads cookies or fields with their values.
+func (s *section) parts(key, doc string) (all []cdn.Part) {
+	s.each(key, doc, func(_ int, one *section) {
+		var p cdn.Part
+		one.text("name", "The name.", &p.Name)
+		one.need("name", "write the name")
+		one.texts("values", "The values that there are; a request with another one passes the cache.", &p.Values)
+		one.need("values", "list the values that there are: else every client could make variants without end")
+		one.done()
+		all = append(all, p)
+	})
+	return all
 }
 
 func (r configReader) compress(s *section, v *cdn.Compress) {

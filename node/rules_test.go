@@ -37,6 +37,7 @@ func TestParseRules(t *testing.T) {
       - {to: origin, set: X-Api-Key, value: k}
       - {to: client, path: "/a*", remove: Server}
     cookieless: [Static.shop.test]
+    key: {ignore: [utm_*], sort: true, cookies: [{name: currency, values: [eur]}], headers: [{name: X-Country, values: [de, fr]}], device: true, codings: [br], languages: [en, de]}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +56,9 @@ func TestParseRules(t *testing.T) {
 	if h := got.Headers; len(h) != 2 || h[0] != (cdn.Header{ToOrigin: true, Name: "X-Api-Key", Value: "k"}) ||
 		h[1] != (cdn.Header{Path: "/a*", Action: cdn.Remove, Name: "Server"}) || got.Cookieless[0] != "static.shop.test" {
 		t.Errorf("headers %+v, cookieless %q", h, got.Cookieless)
+	}
+	if k := got.Key; k.Ignore[0] != "utm_*" || !k.Sort || k.Cookies[0].Values[0] != "eur" || k.Headers[0].Name != "X-Country" || !k.Device || k.Codings[0] != "br" || k.Languages[1] != "de" {
+		t.Errorf("key %+v", k)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -86,6 +90,8 @@ func TestParseRulesProblems(t *testing.T) {
 		{`    user_content: {hosts: [static.shop.test], embedder: x}`, `"x": write cross-origin, same-site or same-origin`},
 		{`  - {name: u, hosts: [shop.test], origin: {urls: ["http://127.0.0.1:1"]}, user_content: {hosts: [shop.test]}}`,
 			`f.yaml:6:75: sites[1].user_content: "shop.test" is above "www.shop.test" of the site "shop": a page there could set`},
+		{`    key: {ignore: [a], only: [b]}`, `f.yaml:6:10: sites[0].key: give either the parameters to ignore`},
+		{`    key: {cookies: [{name: a}]}`, `sites[0].key.cookies[0].values: is missing: list the values`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {

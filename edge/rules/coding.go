@@ -230,5 +230,6 @@ func Encode(f *field.Fields, coding string) {
 		}
 		kept = append(kept, l)
 	}
-	*f = append(kept, field.Line{Name: "Content-Encoding", Value: coding})
+	*f = kept
+	f.Add("Content-Encoding", coding)
 }

@@ -105,12 +105,12 @@ func fields(text string) (f field.Fields) {
 func TestEncodeFields(t *testing.T) {
 	f := fields("Content-Type: text/css|Accept-Ranges: bytes|Repr-Digest: x|Content-MD5: x|Content-Length: 5|Last-Modified: y")
 	Encode(&f, "br")
-	if got := text(f); got != "Content-Type: text/css|Last-Modified: y|Content-Encoding: br" {
+	if got := show(f); got != "Content-Type: text/css|Last-Modified: y|Content-Encoding: br" {
 		t.Error(got)
 	}
 }
 
-func text(f field.Fields) string {
+func show(f field.Fields) string {
 	var lines []string
 	for _, l := range f {
 		lines = append(lines, l.Name+": "+l.Value)

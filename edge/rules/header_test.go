@@ -28,7 +28,7 @@ func TestHeaders(t *testing.T) {
 	} {
 		f := fields(tt.in)
 		hs.Apply(&f, tt.path)
-		if got, changes := text(f), strings.Join(hs.Changes(tt.path), "|"); got != tt.want || changes != tt.changes {
+		if got, changes := show(f), strings.Join(hs.Changes(tt.path), "|"); got != tt.want || changes != tt.changes {
 			t.Errorf("%s: %s (%s), want %s (%s)", tt.path, got, changes, tt.want, tt.changes)
 		}
 	}
@@ -81,13 +81,13 @@ func TestUserContent(t *testing.T) {
 		if f.Join("Content-Disposition") != tt.disposition || f.Join("Content-Type") != tt.media ||
 			f.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(f.Get("Content-Security-Policy"), "sandbox;") ||
 			f.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
-			t.Errorf("%s: %s", tt.in, text(f))
+			t.Errorf("%s: %s", tt.in, show(f))
 		}
 	}
 	bare := fields("ETag: x")
 	s.UserContent.Decorate(&bare, false)
 	if bare.Has("Content-Type") || bare.Has("Content-Disposition") || bare.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("a 304: %s", text(bare))
+		t.Errorf("a 304: %s", show(bare))
 	}
 }
 

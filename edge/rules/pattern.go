@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"strings"
-	"unsafe"
 
 	"waypost/http/cache"
 )
@@ -125,7 +124,7 @@ func Normal(buf []byte, target string) (path string, used []byte) {
 	}
 	buf = cache.AppendTarget(buf[:0], path)
 	buf = withoutDots(buf)
-	return unsafe.String(unsafe.SliceData(buf), len(buf)), buf
+	return text(buf), buf
 }
 
 // withoutDots resolves the segments "." and ".." in place (RFC 3986 §5.2.4).

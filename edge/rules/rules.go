@@ -24,6 +24,7 @@ import (
 type Set struct {
 	Redirects Redirects
 	CORS      CORSRules
+	Key       *Key      // nil: the target URI alone
 	Compress  *Compress // nil: nothing is compressed
 	ToOrigin  Headers
 	ToClient  Headers
@@ -58,6 +59,10 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 	if s.Compress, err = NewCompress(in.Compress); err != nil {
 		return nil, fmt.Errorf("compress: %w", err)
 	}
+	if s.Key, err = NewKey(&in.Key); err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	wanted = wanted || s.Key != nil || len(in.Key.Codings)+len(in.Key.Languages) > 0
 	for i := range in.Headers {
 		h, err := NewHeader(in.Headers[i])
 		if err != nil {
@@ -84,4 +89,13 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 		return nil, nil
 	}
 	return s, nil
+}
+
+// Endings are what the keys of a resource may end with; see [Key.Endings]. The
+// nil Set has the empty one alone.
+func (s *Set) Endings() []string {
+	if s == nil {
+		return noEnding[:]
+	}
+	return s.Key.Endings()
 }

@@ -80,6 +80,9 @@ func appendAccept(dst []byte, rules *Rules, req field.Fields, kind kind) (out []
 			n++
 		}
 	}
+	if kind == acceptLanguage && len(rules.Languages) > 0 {
+		n = reduceLanguages(&found, n, rules.Languages)
+	}
 	if kind == acceptEncoding {
 		if len(rules.Codings) > 0 {
 			n, present = reduce(&found, n, rules.Codings), true

@@ -89,6 +89,11 @@ type Rules struct {
 	// before it is compared. Send the origin what [AppendAcceptEncoding]
 	// writes, so that the stored response fits the reduced request.
 	Codings []string
+	// Languages, when not empty, are those that the site's origin answers in,
+	// as language tags (RFC 5646), the usual one first: with NormalAccept,
+	// Accept-Language is reduced to the one that it likes best. Send the
+	// origin what [AppendAcceptLanguage] writes.
+	Languages []string
 }
 
 // Action is what the cache is to do.

@@ -28,7 +28,7 @@ func TestLabRun(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	wrong := file(t, "wrong.txt", "region home\nhost client in home\nexpect tcp.state to=ESTABLISHED\n")
+	wrong := file(t, "wrong.txt", "region home 192.0.2.0/24\nhost client in home\nexpect tcp.state to=ESTABLISHED\n")
 	if out, _, code := waypost(t, "lab", "run", wrong); code != exitFailed || !strings.Contains(out, "wrong.txt:3: expect tcp.state") {
 		t.Errorf("what does not come true: code %d, %s", code, out)
 	}

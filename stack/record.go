@@ -82,7 +82,7 @@ func (h *Host) noteICMP(sent bool, peer netip.Addr, m errorMessage, about []byte
 	}
 	switch ours.Protocol {
 	case packet.ProtocolTCP:
-		if c := h.connections[keyOf(ours.Src, ours.Dst)]; c != nil {
+		if c := h.connections[keyOf(ours.Src, ours.Dst)]; c != nil && c.account != nil {
 			cause = c.account.span
 		} else if why, known := h.config.Causes.Of(ours); known {
 			cause = h.config.Station.Join(why)

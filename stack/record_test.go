@@ -181,6 +181,34 @@ func TestRecordErrors(t *testing.T) {
 	})
 }
 
+// TestRecorderLater: a station may get its recorder when connections are
+// there already. An ICMP error about one of them is nobody's in particular.
+func TestRecorderLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all notes
+		s := &trace.Station{Name: "a"}
+		p := newPair(t, time.Millisecond, Config{Station: s}, Config{})
+		c, _ := p.connected(t)
+		if c.account != nil {
+			t.Fatal("an account without a recorder")
+		}
+		p.a.lock()
+		s.Recorder = &all
+		p.a.unlock()
+		about := packet.IPv4{TTL: 64, Protocol: packet.ProtocolTCP, Src: c.local.Addr(), Dst: c.remote.Addr()}.Append(nil, packet.TCPSize)
+		about = packet.TCP{SrcPort: c.local.Port(), DstPort: c.remote.Port()}.Append(about, c.local.Addr(), c.remote.Addr(), nil)
+		p.a.lock()
+		p.a.noteICMP(false, c.remote.Addr(), errorMessage{what: hostUnreachable}, about)
+		p.a.unlock()
+		if got := all.of(trace.KindICMPError); len(got) != 1 {
+			t.Errorf("noted: %+v", got)
+		}
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestCausesBounded: old dials are forgotten.
 func TestCausesBounded(t *testing.T) {
 	c := NewCauses()

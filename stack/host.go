@@ -99,7 +99,7 @@ type Host struct {
 	interfaces []*Interface // in the order of Attach; the first is loopback
 	addrs      map[netip.Addr]*Interface
 	routes     []Route // the longest prefix first
-	generation uint64  // of routes and neighbours: cached paths of another are stale
+	generation uint64  // of routes and path MTUs: cached paths of another are stale
 	held       int     // bytes that wait for neighbours
 	pathMTUs   pathMTUs
 	fragments  reassembly

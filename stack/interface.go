@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"container/list"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -60,6 +61,8 @@ type Interface struct {
 	broadcasts []netip.Addr // of the prefixes
 	linkLocal  netip.Addr   // fe80::/64 (RFC 4291 §2.5.6); the zero Addr without IPv6
 	neighbours map[netip.Addr]*neighbour
+	idle       list.List // those without packets, the last used at the end
+	waiting    list.List // those for which packets wait, likewise
 	groups     []*group
 }
 

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"container/list"
 	"net/netip"
 	"syscall"
 	"time"
@@ -19,9 +20,10 @@ const (
 	delayFirstProbe = 5 * time.Second  // a doubtful neighbour in use is given so long before it is asked
 	// maxNeighbours bounds the cache of an interface: gc_thresh3 of Linux.
 	maxNeighbours = 1024
-	// maxHeld bounds the bytes of packets that wait for one neighbour:
-	// two dozen full frames, where RFC 1122 §2.3.2.2 asks for one.
-	maxHeld = 36 << 10
+	// maxHeld bounds the bytes of packets that wait for one neighbour. RFC
+	// 1122 §2.3.2.2 asks for one packet: the largest, 65,535 bytes, has room
+	// with the headers of its fragments on a link of minMTU.
+	maxHeld = 68 << 10
 	// maxHeldHost bounds them for all neighbours of the host, for a stranger
 	// who scans a router's link could fill many.
 	maxHeldHost = 4 << 20
@@ -54,7 +56,6 @@ type neighbour struct {
 	mac       packet.MAC
 	state     neighbourState
 	confirmed tcp.Time // when it was last heard to be there
-	used      tcp.Time // when it was last of use
 	asked     int      // requests since it was last heard
 	since     tcp.Time // when the first of them was sent
 	timer     timer
@@ -62,6 +63,10 @@ type neighbour struct {
 	heldBytes int
 	wanted    netip.Addr  // the destination that made us ask first
 	cause     *trace.Span // and what it was sent for
+
+	queue *list.List // the interface's idle or waiting
+	place *list.Element
+	gone  bool // forgotten: a path that leads here is out of date
 }
 
 // heldPacket is an IP packet that waits for the link address of its next
@@ -79,44 +84,49 @@ func (i *Interface) neighbour(addr, wanted netip.Addr) *neighbour {
 	if len(i.neighbours) >= maxNeighbours {
 		i.forgetNeighbour()
 	}
-	n := &neighbour{iface: i, addr: addr, wanted: wanted, used: i.host.time}
+	n := &neighbour{iface: i, addr: addr, wanted: wanted, queue: &i.idle}
 	n.timer.owner = n
+	n.place = i.idle.PushBack(n)
 	i.neighbours[addr] = n
 	return n
 }
 
 // forgetNeighbour makes room: the entry that has been of no use for longest
-// goes, and those with packets last.
+// goes, and those with packets last. Only the paths that lead to it are out
+// of date then, for a stranger can make it happen with every frame.
 func (i *Interface) forgetNeighbour() {
-	var oldest *neighbour
-	for _, n := range i.neighbours {
-		if oldest == nil || n.lessUseful(oldest) {
-			oldest = n
-		}
+	queue := &i.idle
+	if queue.Len() == 0 {
+		queue = &i.waiting
 	}
-	i.host.release(oldest)
-	i.host.unset(&oldest.timer)
-	delete(i.neighbours, oldest.addr)
-	i.host.generation++
+	n := queue.Remove(queue.Front()).(*neighbour)
+	n.gone = true
+	i.host.release(n)
+	i.host.unset(&n.timer)
+	delete(i.neighbours, n.addr)
 }
 
-// lessUseful is a total order, so that the choice does not depend on the
-// order of a map.
-func (n *neighbour) lessUseful(o *neighbour) bool {
-	if (len(n.held) == 0) != (len(o.held) == 0) {
-		return len(n.held) == 0
+// touched puts n, which was of use, behind all others in its queue.
+func (n *neighbour) touched() {
+	queue := &n.iface.idle
+	if len(n.held) > 0 {
+		queue = &n.iface.waiting
 	}
-	if n.used != o.used {
-		return n.used < o.used
+	switch {
+	case n.gone:
+	case n.queue == queue:
+		queue.MoveToBack(n.place)
+	default:
+		n.queue.Remove(n.place)
+		n.queue, n.place = queue, queue.PushBack(n)
 	}
-	return n.addr.Less(o.addr)
 }
 
 // usable reports whether packets on the path can leave now, and asks for the
 // neighbour where they cannot, or where its address is in doubt.
 func (h *Host) usable(p *path) bool {
 	n := p.neighbour
-	n.used = h.time
+	n.touched()
 	switch n.state {
 	case reachable:
 		if h.time-n.confirmed < reachableTime {
@@ -142,7 +152,7 @@ func (h *Host) usable(p *path) bool {
 // (RFC 4861 §7.2.2).
 func (h *Host) hold(p *path, ip []byte, forwarded bool) {
 	n := p.neighbour
-	if len(ip) > maxHeld || h.held+len(ip) > maxHeldHost {
+	if h.held+len(ip) > maxHeldHost {
 		h.stats.NeighbourDropped++
 	} else {
 		for n.heldBytes+len(ip) > maxHeld {
@@ -151,6 +161,7 @@ func (h *Host) hold(p *path, ip []byte, forwarded bool) {
 		n.held = append(n.held, heldPacket{append([]byte(nil), ip...), forwarded})
 		n.heldBytes += len(ip)
 		h.held += len(ip)
+		n.touched()
 	}
 	if n.state != incomplete {
 		n.state, n.asked, n.since = incomplete, 0, h.time
@@ -206,6 +217,9 @@ func (n *neighbour) fail() {
 	h.noteResolve(n)
 	held := n.held
 	n.held, n.heldBytes = nil, 0
+	if n.touched(); !n.gone {
+		n.queue.MoveToFront(n.place) // nothing is lost with it
+	}
 	for _, p := range held {
 		h.held -= len(p.bytes)
 		h.stats.NeighbourDropped++
@@ -230,7 +244,7 @@ func (n *neighbour) heard(mac packet.MAC, how evidence) {
 	h := n.iface.host
 	was := n.state
 	changed := mac != n.mac
-	n.mac, n.used = mac, h.time
+	n.mac = mac
 	switch {
 	case how == solicited:
 		n.state, n.confirmed = reachable, h.time
@@ -245,6 +259,7 @@ func (n *neighbour) heard(mac packet.MAC, how evidence) {
 	}
 	held := n.held
 	n.held, n.heldBytes = nil, 0
+	n.touched()
 	p := path{iface: n.iface, neighbour: n, dst: n.addr}
 	for _, k := range held {
 		h.held -= len(k.bytes)

@@ -3,6 +3,8 @@ package stack
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -130,6 +132,42 @@ func TestHeldPackets(t *testing.T) {
 	})
 }
 
+// TestHeldLargest: the largest datagram waits for a neighbour, whole or in
+// fragments, as RFC 1122 §2.3.2.2 asks for at least one packet.
+func TestHeldLargest(t *testing.T) {
+	for _, to := range []string{"192.0.2.2", "2001:db8::2"} {
+		for _, mtu := range []int{minMTU, minMTUv6, DefaultMTU, maxMTU} {
+			t.Run(fmt.Sprintf("%s mtu %d", to, mtu), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					own := [][]string{{"192.0.2.1/24", "2001:db8::1/64"}, {"192.0.2.2/24", "2001:db8::2/64"}}
+					if mtu == minMTU {
+						if addr(to).Is6() {
+							t.Skip("no MTU of IPv6")
+						}
+						own = [][]string{{"192.0.2.1/24"}, {"192.0.2.2/24"}}
+					}
+					a, b, w := newHost(t, Config{}), newHost(t, Config{}), newWire(t, time.Millisecond)
+					w.connect(t, a, b, InterfaceConfig{MAC: macA, MTU: mtu, Prefixes: prefixes(own[0]...)},
+						InterfaceConfig{MAC: macB, MTU: mtu, Prefixes: prefixes(own[1]...)})
+					s, c := listenUDP(t, b, netAddrPort(to, "53")), listenUDP(t, a, "")
+					s.SetReadBuffer(maxUDPBuffer)
+					sent := maxMTU - packet.IPv4Size - packet.UDPSize
+					if addr(to).Is6() {
+						sent = maxMTU - packet.IPv6Size - packet.UDPSize
+					}
+					if _, err := c.WriteToUDPAddrPort(make([]byte, sent), addrPort(netAddrPort(to, "53"))); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+					if got := a.Stats().NeighbourDropped; got != 0 || s.queue.count != 1 {
+						t.Errorf("%d packets dropped, %d datagrams arrived", got, s.queue.count)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestReachability follows an entry through the states of RFC 4861 §7.3.2.
 func TestReachability(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -203,7 +241,21 @@ func TestGratuitousARP(t *testing.T) {
 	})
 }
 
+// flood has strangers number from to end ask an interface for 10.0.0.1.
+func flood(i *Interface, from, end int) {
+	for n := from; n < end; n++ {
+		m := packet.ARP{Op: packet.ARPRequest, SenderMAC: macB, SenderIP: stranger(n), TargetIP: addr("10.0.0.1")}
+		i.Receive(m.Append(packet.Ethernet{Dst: macA, Src: macB, Type: packet.TypeARP}.Append(nil)))
+	}
+}
+
+func stranger(n int) netip.Addr {
+	return addrFrom4([4]byte{10, byte(1 + n>>16), byte(n >> 8), byte(n)})
+}
+
 // TestNeighbourCacheBounded floods the cache with senders that ask for us.
+// The latest stay, and so does whom packets wait for; the paths of
+// connections are as good as before.
 func TestNeighbourCacheBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, Config{})
@@ -211,18 +263,91 @@ func TestNeighbourCacheBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := range 3 * maxNeighbours {
-			m := packet.ARP{Op: packet.ARPRequest, SenderMAC: macB, TargetIP: addr("10.0.0.1")}
-			m.SenderIP = addr("10.1.0.0")
-			b := m.SenderIP.As4()
-			b[2], b[3] = byte(n>>8), byte(n)
-			m.SenderIP = addrFrom4(b)
-			i.Receive(m.Append(packet.Ethernet{Dst: macA, Src: macB, Type: packet.TypeARP}.Append(nil)))
+		h.lock()
+		awaited, err := h.path(addr("10.0.0.1"), addr("10.9.9.9"), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		h.send(&awaited, header{protocol: packet.ProtocolUDP}, make([]byte, 100))
+		h.unlock()
+		flood(i, 0, 1)
+		h.lock()
+		first, err := h.path(addr("10.0.0.1"), stranger(0), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.outOfDate(&first) {
+			t.Error("a new path is out of date")
+		}
+		generation := h.generation
+		h.unlock()
+		const all = 3 * maxNeighbours
+		flood(i, 0, all)
 		if got := len(h.Neighbours()); got != maxNeighbours {
 			t.Errorf("%d neighbours, want %d", got, maxNeighbours)
 		}
+		h.lock()
+		defer h.unlock()
+		if got := i.idle.Len() + i.waiting.Len(); got != maxNeighbours {
+			t.Errorf("%d neighbours are in the queues, want %d", got, maxNeighbours)
+		}
+		if h.generation != generation {
+			t.Errorf("the flood made every path of the host out of date, %d times", h.generation-generation)
+		}
+		if !h.outOfDate(&first) {
+			t.Error("the path to a forgotten neighbour is not out of date")
+		}
+		if h.outOfDate(&awaited) || i.neighbours[addr("10.9.9.9")] == nil {
+			t.Error("a neighbour that a packet waits for was forgotten for one that nothing waits for")
+		}
+		for n := range all {
+			if kept := i.neighbours[stranger(n)] != nil; kept != (n > all-maxNeighbours) {
+				t.Fatalf("number %d is kept: %v", n, kept)
+			}
+		}
 	})
+}
+
+// TestNeighbourInUseStays: between the frames of a flood a connection goes
+// on, and its neighbour is not asked for again.
+func TestNeighbourInUseStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, Config{})
+		i, err := h.Attach(discard{}, InterfaceConfig{MAC: macA, Prefixes: prefixes("10.0.0.1/8")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		flood(i, 0, 1)
+		h.lock()
+		p, err := h.path(addr("10.0.0.1"), stranger(0), nil)
+		h.unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 4 {
+			flood(i, 1+n*(maxNeighbours-1), 1+(n+1)*(maxNeighbours-1))
+			h.lock()
+			h.send(&p, header{protocol: packet.ProtocolUDP}, make([]byte, 100))
+			h.unlock()
+		}
+		if p.neighbour.gone || i.neighbours[stranger(0)] != p.neighbour {
+			t.Error("a neighbour in use was forgotten")
+		}
+	})
+}
+
+// BenchmarkNeighbourFlood is what one frame of a flood costs a host whose
+// cache is full.
+func BenchmarkNeighbourFlood(b *testing.B) {
+	h := newHost(b, Config{})
+	i, err := h.Attach(discard{}, InterfaceConfig{MAC: macA, Prefixes: prefixes("10.0.0.1/8")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	flood(i, 0, maxNeighbours)
+	b.ReportAllocs()
+	b.ResetTimer()
+	flood(i, maxNeighbours, maxNeighbours+b.N)
 }
 
 // TestPingCancelled: a ping ends with its context.

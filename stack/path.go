@@ -108,7 +108,9 @@ func (p *path) header() packet.Ethernet {
 
 // outOfDate reports whether something has changed since p was found, or what
 // was found of its MTU has had its time.
-func (h *Host) outOfDate(p *path) bool { return p.generation != h.generation || h.time >= p.until }
+func (h *Host) outOfDate(p *path) bool {
+	return p.generation != h.generation || h.time >= p.until || p.neighbour != nil && p.neighbour.gone
+}
 
 // renew looks for the way anew if it is out of date.
 func (h *Host) renew(p *path) error {

@@ -162,6 +162,11 @@ func (c *Conn) nextSYN(now Time, s *Segment) bool {
 		c.timing, c.timed = true, c.nxt
 		c.stalledAt = now
 	}
+	if c.why == causeSYN && again && c.rtx.on {
+		// The timer goes on: a peer that repeats its SYN would otherwise keep
+		// a half-open connection for as long as it likes.
+		return true
+	}
 	c.armRTO(now)
 	return true
 }

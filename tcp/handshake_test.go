@@ -123,6 +123,52 @@ func TestSYNACKRetries(t *testing.T) {
 	}
 }
 
+// TestSYNAgainBounded: a SYN that comes again is answered and does not keep
+// the half-open connection alive: it is given up at the same 63 s.
+func TestSYNAgainBounded(t *testing.T) {
+	p := listening(t, &ListenConfig{})
+	start := p.now
+	p.in("SYN 0:0")
+	p.out("SYN,ACK 0:1")
+	timeouts := 0
+	for p.c.state == SynReceived && p.now < start+2*time.Minute {
+		p.now += 500 * time.Millisecond
+		if at, ok := p.c.Deadline(); !ok {
+			t.Fatal("no timer runs")
+		} else if at <= p.now {
+			p.c.Tick(p.now)
+			if timeouts++; p.c.state == Closed {
+				break
+			}
+			p.out("SYN,ACK 0:1")
+		}
+		p.in("SYN 0:0")
+		p.out("SYN,ACK 0:1")
+	}
+	p.state(Closed)
+	if took := p.now - start; took != 63*time.Second || timeouts != 6 {
+		t.Errorf("given up after %v and %d timeouts, want 63s and 6", took, timeouts)
+	}
+	if len(p.l.half) != 0 {
+		t.Errorf("%d are still half-open", len(p.l.half))
+	}
+}
+
+// TestSYNAgainAtTimeout: the SYN and the end of the timer together still set
+// the next timer.
+func TestSYNAgainAtTimeout(t *testing.T) {
+	p := listening(t, &ListenConfig{})
+	p.in("SYN 0:0")
+	p.out("SYN,ACK 0:1")
+	p.now += time.Second
+	p.c.Tick(p.now)
+	p.in("SYN 0:0")
+	p.out("SYN,ACK 0:1")
+	if at, ok := p.c.Deadline(); !ok || at != p.now+2*time.Second {
+		t.Errorf("next timeout %v, %v, want in 2s", at-p.now, ok)
+	}
+}
+
 // TestSYNLost: RFC 6298 §5.7 (three seconds without a sample), RFC 6928 §2
 // (one SYN lost does not shrink the initial window, two do).
 func TestSYNLost(t *testing.T) {

@@ -59,7 +59,7 @@ func (c *Conn) synAcknowledged(now Time, s *Segment) bool {
 		return false
 	}
 	if c.listener != nil && c.listener.full() {
-		c.drop(now, s, "backlog", "the queue of connections that wait for accept is full; our SYN,ACK will be sent again", "RFC 9293 §3.10.1")
+		c.drop(now, s, "backlog", "the queue of connections that wait for accept is full; our SYN,ACK will be sent again", "")
 		return false
 	}
 	c.updateWindow(s)

@@ -73,7 +73,7 @@ func (l *Listener) Segment(now Time, local, remote netip.AddrPort, s *Segment) (
 			return c, Segment{}, false
 		}
 		if valid { // it will come again with the data behind it
-			l.drop(now, local, remote, s, "backlog", "the queue of connections that wait for accept is full; the peer will try again", "RFC 4987 §3.6")
+			l.drop(now, local, remote, s, "backlog", "the queue of connections that wait for accept is full; the peer will try again", "")
 			return nil, Segment{}, false
 		}
 		reply, send = Reset(s)
@@ -87,12 +87,12 @@ func (l *Listener) Segment(now Time, local, remote netip.AddrPort, s *Segment) (
 	crowded := len(l.half) >= l.cfg.Backlog
 	switch {
 	case l.full():
-		l.drop(now, local, remote, s, "backlog", "the queue of connections that wait for accept is full; the peer will try again", "RFC 9293 §3.10.1")
+		l.drop(now, local, remote, s, "backlog", "the queue of connections that wait for accept is full; the peer will try again", "")
 		return nil, Segment{}, false
 	case mode == Always || mode == Auto && crowded:
 		return nil, l.bake(now, local, remote, s), true
 	case crowded:
-		l.drop(now, local, remote, s, "backlog", "too many connections are half-open; the peer will try again", "RFC 4987 §3.2")
+		l.drop(now, local, remote, s, "backlog", "too many connections are half-open; the peer will try again", "RFC 4987 §2")
 		return nil, Segment{}, false
 	}
 	iss := InitialSequence(l.cfg.Secret, local, remote, now)

@@ -66,6 +66,26 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// TestBacklogClause: no RFC says what becomes of a connection that finds the
+// queue for Accept full, so none is named; the half-open ones are RFC 4987's.
+func TestBacklogClause(t *testing.T) {
+	p := listening(t, &ListenConfig{Backlog: 1, Cookies: Never})
+	p.in("SYN 0:0")
+	p.out("SYN,ACK 0:1")
+	first := p.c
+	p.c = nil
+	other, _, _ := call(p.l, 1, 0, packet.TCPOptions{})
+	if other.c != nil {
+		t.Error("a second half-open connection")
+	}
+	p.saw(Drop, "backlog", "RFC 4987 §2")
+	p.c = first
+	p.in("ACK 1:1")
+	p.state(Established)
+	call(p.l, 1, 0, packet.TCPOptions{})
+	p.saw(Drop, "backlog", "")
+}
+
 // TestReset is RFC 9293 §3.10.7.1.
 func TestReset(t *testing.T) {
 	for _, tc := range []struct{ in, out string }{

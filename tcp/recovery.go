@@ -91,8 +91,8 @@ func (c *Conn) recovered(now Time, cwnd uint32, reason, clause string) {
 }
 
 // collapse takes cwnd to one segment and sends everything again from SND.UNA
-// on, as slow start allows: RFC 5681 §3.1 after a timeout, Tahoe after three
-// duplicate ACKs. ssthresh falls only the first time for the same segment.
+// on, as slow start allows: RFC 5681 §3.1 after a timeout, Tahoe after a
+// fast retransmit. ssthresh falls only the first time for the same segment.
 func (c *Conn) collapse(now Time, why cause, reduce bool) {
 	if reduce {
 		flight := c.flight() - min(c.limited, c.flight())
@@ -118,7 +118,11 @@ func (c *Conn) collapse(now Time, why cause, reduce bool) {
 	c.again, c.resending, c.why = c.una, true, why
 	if why == causeTimeout {
 		c.tellCwnd(now, "timeout", "the retransmission timer expired: cwnd is one segment and slow start begins", "RFC 5681 §3.1")
-	} else {
-		c.tellCwnd(now, "fast-retransmit", "three duplicate ACKs: Tahoe begins slow start with one segment", "RFC 5681 §3.1")
+		return
 	}
+	reason := "three duplicate ACKs: Tahoe begins slow start with one segment"
+	if why == causeSACK {
+		reason = "SACK shows a loss: Tahoe begins slow start with one segment"
+	}
+	c.tellCwnd(now, "fast-retransmit", reason, "Jacobson 1988, Congestion avoidance and control")
 }

@@ -45,6 +45,47 @@ func TestTahoe(t *testing.T) {
 	p.cwnd(5500, 5500)
 }
 
+// TestTahoeReasons: what Tahoe says of a loss is what told it. With SACK one
+// duplicate ACK may be enough.
+func TestTahoeReasons(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		sack   bool
+		acks   []string
+		reason string // of the change of cwnd
+		clause string // of the retransmission
+	}{
+		{"duplicates", false, []string{"ACK 1:1", "ACK 1:1", "ACK 1:1"}, "three duplicate ACKs", "RFC 5681 §3.2"},
+		{"SACK, one ACK", true, []string{"ACK 1:1 sack 3001-7001"}, "SACK shows a loss", "RFC 6675 §5"},
+		{"SACK, three ACKs", true, []string{"ACK 1:1 sack 3001-3101", "ACK 1:1 sack 3001-3201", "ACK 1:1 sack 3001-3301"}, "three duplicate ACKs", "RFC 5681 §3.2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := with(Tahoe, 0)
+			cfg.NoSACK = !tc.sack
+			p := inFlight(t, cfg, 10)
+			p.in(tc.acks...)
+			p.sent()
+			var reason, clause, again string
+			for _, e := range p.events {
+				switch {
+				case e.Kind == CwndChange && e.Verdict == "fast-retransmit":
+					reason, clause = e.Reason, e.Clause
+				case e.Kind == Retransmit && again == "":
+					again = e.Clause
+				}
+			}
+			if !strings.HasPrefix(reason, tc.reason) || !strings.HasPrefix(clause, "Jacobson 1988") || again != tc.clause {
+				t.Errorf("cwnd: %q [%s], sent again [%s]; want %q [Jacobson 1988…], [%s]", reason, clause, again, tc.reason, tc.clause)
+			}
+			p.cwnd(1000, 5000)
+			p.events = nil
+			p.in("ACK 1:2001")
+			p.sent()
+			p.saw(Retransmit, "go-back", "RFC 5681 §3.1")
+		})
+	}
+}
+
 // TestReno is RFC 5681 §3.2 step by step.
 func TestReno(t *testing.T) {
 	p := inFlight(t, with(Reno, 0), 10)

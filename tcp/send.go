@@ -293,7 +293,7 @@ func (c *Conn) nextAgain(now Time, s *Segment) bool {
 		return false
 	}
 	c.again = c.sendAgain(now, s, c.again, limit, c.why)
-	if c.why == causeTimeout || c.why == causeFast {
+	if c.why == causeTimeout || c.why == causeFast || c.why == causeSACK {
 		c.why = causeGoBack
 	}
 	c.resending = before(c.again, c.nxt)

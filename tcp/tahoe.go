@@ -7,4 +7,10 @@ type tahoe struct{ reno }
 
 func (tahoe) name() Congestion { return Tahoe }
 
-func (tahoe) lost(c *Conn, now Time) { c.collapse(now, causeFast, true) }
+func (tahoe) lost(c *Conn, now Time) {
+	why := causeFast
+	if c.dupAcks < dupThresh { // SACK told of the loss before the third
+		why = causeSACK
+	}
+	c.collapse(now, why, true)
+}

@@ -2,7 +2,9 @@ package edge
 
 import (
 	"net/netip"
+	"time"
 
+	"waypost/edge/rules"
 	"waypost/fault"
 	"waypost/http/wire"
 )
@@ -16,6 +18,8 @@ type problem struct {
 	site    string
 	nextHop netip.AddrPort // where the failure was met; told to those who trace only
 	allow   bool           // list the methods served
+	retry   time.Duration  // when to ask again; 0 says nothing
+	demand  string         // what to show (WWW-Authenticate)
 	hangUp  bool           // the connection is of no more use: its next bytes are the body refused
 }
 
@@ -56,6 +60,12 @@ func (r *request) answer() stage {
 	}
 	if p.allow {
 		f.Add("Allow", allowed)
+	}
+	if p.retry > 0 {
+		f.Add("Retry-After", r.number(rules.Seconds(p.retry)))
+	}
+	if p.demand != "" {
+		f.Add("WWW-Authenticate", p.demand)
 	}
 	if p.status == 204 {
 		r.out = f

@@ -71,6 +71,7 @@ type request struct {
 	out  field.Fields // to be sent
 	kept field.Fields // of mine
 
+	held   []held // places among the requests of a client
 	target []byte // of mine, as the key has it
 }
 
@@ -103,6 +104,7 @@ func (r *request) finish() {
 	if r.answered != nil {
 		r.answered.Body.Close()
 	}
+	r.releasePlaces()
 	if r.release != nil {
 		r.release()
 	}
@@ -111,7 +113,7 @@ func (r *request) finish() {
 	}
 	clear(r.out)
 	clear(r.kept)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0], target: r.target[:0]}
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
 }
 
 // client is the address of who asks.

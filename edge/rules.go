@@ -17,6 +17,8 @@ type ruled struct {
 	host string // lower case, without port
 	path string // as patterns see it; both valid until the request ends
 
+	limit      *rules.Limit // the last that it was counted against
+	count      rules.Count
 	cors       *rules.CORS // for that path; nil: the origin's business
 	cookieless bool        // the host has no cookies
 	uploaded   bool        // the host carries users' content
@@ -36,6 +38,9 @@ func (r *request) obey() stage {
 	u, by := &r.ruled, r.site.owner
 	u.by, u.host = by, r.hostName()
 	u.path, r.path = rules.Normal(r.path, r.in.Path)
+	if s, over := r.limit(); over {
+		return s
+	}
 	u.cors = by.CORS.For(u.path)
 	u.cookieless = by.Cookieless.Has(u.host)
 	u.uploaded = by.UserContent.Has(u.host)
@@ -125,6 +130,9 @@ func (r *request) decorate(whole bool) {
 	if by.HSTS != "" && r.in.Scheme == "https" {
 		// RFC 6797 §7.2: never over http, where anybody could have written it.
 		r.out.Set("Strict-Transport-Security", by.HSTS)
+	}
+	if u.limit != nil {
+		r.tellLimit()
 	}
 	by.ToClient.Apply(&r.out, u.path)
 	if r.span.On() && !u.told.toClient {

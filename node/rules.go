@@ -1,7 +1,12 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"waypost/cdn"
 	"waypost/edge/rules"
@@ -25,6 +30,9 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	if s := v.sub("key", "What tells one stored response from another besides its URL, and what of the URL does not."); s != nil {
 		r.key(s, &out.Key)
 	}
+	v.each("limits", "How much one client may ask for. A request counts against every limit that fits its path; one too many gets 429 with Retry-After.", func(_ int, s *section) {
+		out.Limits = append(out.Limits, r.limit(s, out.Limits))
+	})
 	if s := v.sub("compress", "Compression of what is stored, once for each coding; what is not stored, or coded already, stays as it comes."); s != nil {
 		r.compress(s, &out.Compress)
 	}
@@ -89,6 +97,40 @@ func (r configReader) cors(s *section) (v cdn.CORS) {
 		}
 	}
 	return v
+}
+
+func (r configReader) limit(s *section, before []cdn.Limit) (v cdn.Limit) {
+	s.text("name", "The limit's name, in the record, in answers and in RateLimit fields.", &v.Name)
+	s.need("name", "name the limit")
+	s.paths(&v.Path)
+	read(s, "rate", "rate", "Requests for each client: 10/s, 100/m or 1000/h.", &v.Rate, parseRate)
+	s.number("burst", "Requests at once after a silence. Those of one second where nothing is said.", &v.Burst)
+	s.number("concurrent", "Requests being answered at a time, for each client. Any number where nothing is said.", &v.Concurrent)
+	s.number("prefix4", "Bits of an IPv4 address that make a client. 32 where nothing is said.", &v.Prefix4)
+	s.number("prefix6", "Bits of an IPv6 address that make a client. 64 where nothing is said.", &v.Prefix6)
+	s.flag("tell", "Tell clients what remains in RateLimit and RateLimit-Policy.", &v.Tell)
+	s.done()
+	if r.keys != nil || v.Name == "" {
+		return v
+	}
+	if slices.ContainsFunc(before, func(l cdn.Limit) bool { return l.Name == v.Name }) {
+		s.fail("name", "there is a limit %q already", v.Name)
+	}
+	if _, err := rules.NewLimit(v); err != nil {
+		r.fail(s.at, s.path, "%v", err)
+	}
+	return v
+}
+
+// parseRate reads requests per second, minute or hour.
+func parseRate(t string) (float64, error) {
+	number, per, ok := strings.Cut(t, "/")
+	n, err := strconv.ParseFloat(number, 64)
+	seconds, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[per]
+	if !ok || !known || err != nil || !(n > 0) || math.IsInf(n, 0) {
+		return 0, errors.New("write a rate above zero such as 10/s, 100/m or 1000/h")
+	}
+	return n / seconds, nil
 }
 
 func (r configReader) key(s *section, v *cdn.Key) {

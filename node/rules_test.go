@@ -37,6 +37,8 @@ func TestParseRules(t *testing.T) {
       - {to: origin, set: X-Api-Key, value: k}
       - {to: client, path: "/a*", remove: Server}
     cookieless: [Static.shop.test]
+    limits:
+      - {name: api, path: "/api/*", rate: 30/m, burst: 5, concurrent: 2, prefix4: 24, prefix6: 56, tell: true}
     key: {ignore: [utm_*], sort: true, cookies: [{name: currency, values: [eur]}], headers: [{name: X-Country, values: [de, fr]}], device: true, codings: [br], languages: [en, de]}
 `)
 	if err != nil {
@@ -59,6 +61,9 @@ func TestParseRules(t *testing.T) {
 	}
 	if k := got.Key; k.Ignore[0] != "utm_*" || !k.Sort || k.Cookies[0].Values[0] != "eur" || k.Headers[0].Name != "X-Country" || !k.Device || k.Codings[0] != "br" || k.Languages[1] != "de" {
 		t.Errorf("key %+v", k)
+	}
+	if l := got.Limits; len(l) != 1 || l[0] != (cdn.Limit{Name: "api", Path: "/api/*", Rate: 0.5, Burst: 5, Concurrent: 2, Prefix4: 24, Prefix6: 56, Tell: true}) {
+		t.Errorf("limits %+v", l)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -92,6 +97,12 @@ func TestParseRulesProblems(t *testing.T) {
 			`f.yaml:6:75: sites[1].user_content: "shop.test" is above "www.shop.test" of the site "shop": a page there could set`},
 		{`    key: {ignore: [a], only: [b]}`, `f.yaml:6:10: sites[0].key: give either the parameters to ignore`},
 		{`    key: {cookies: [{name: a}]}`, `sites[0].key.cookies[0].values: is missing: list the values`},
+		{`    limits: [{rate: 5/s}]`, `sites[0].limits[0].name: is missing`},
+		{`    limits: [{name: a, rate: 5}]`, `f.yaml:6:30: sites[0].limits[0].rate: "5": write a rate above zero such as 10/s`},
+		{`    limits: [{name: a, rate: -1/s}]`, `write a rate above zero`},
+		{`    limits: [{name: a, rate: Inf/s}]`, `write a rate above zero`},
+		{`    limits: [{name: a}]`, `sites[0].limits[0]: it bounds nothing`},
+		{`    limits: [{name: a, rate: 5/s}, {name: a, rate: 6/s}]`, `sites[0].limits[1].name: there is a limit "a" already`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {

@@ -22,6 +22,7 @@ import (
 
 // Set is the rules of one site. It is read-only and safe for concurrent use.
 type Set struct {
+	Limits    []*Limit
 	Redirects Redirects
 	CORS      CORSRules
 	Key       *Key      // nil: the target URI alone
@@ -32,7 +33,9 @@ type Set struct {
 	// among them.
 	Cookieless  Hosts
 	UserContent *UserContent // nil: there are no such hosts
-	HSTS        string       // the value of Strict-Transport-Security, "" for none
+
+	limitsAsRead []cdn.Limit // for the next Compile
+	HSTS         string      // the value of Strict-Transport-Security, "" for none
 }
 
 // Compile reads the rules of site. It returns nil where they want nothing.
@@ -82,6 +85,16 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 	}
 	s.Cookieless = append(slices.Clip(s.Cookieless), in.UserContent.Hosts...)
 	wanted = wanted || s.Compress != nil || len(in.Headers)+len(s.Cookieless) > 0
+	for i := range in.Limits {
+		l := same(before, in.Limits[i])
+		if l == nil {
+			if l, err = NewLimit(in.Limits[i]); err != nil {
+				return nil, fmt.Errorf("limit %d: %w", i+1, err)
+			}
+		}
+		s.Limits, wanted = append(s.Limits, l), true
+	}
+	s.limitsAsRead = in.Limits
 	if in.HSTS.MaxAge > 0 {
 		s.HSTS, wanted = hsts(in.HSTS), true
 	}

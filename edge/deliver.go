@@ -22,6 +22,7 @@ func (r *request) deliver() stage {
 			return r.notModified(o, age)
 		}
 	}
+	r.hold(o)
 	if o.Status == 206 {
 		return r.deliverFromPart(o, age)
 	}
@@ -68,6 +69,18 @@ func (r *request) open(o *store.Object, from, length int64) (*store.Reader, erro
 	}
 	r.reader = reader
 	return reader, nil
+}
+
+// hold keeps the account of what this client has of the store, however slowly
+// it reads.
+func (r *request) hold(o *store.Object) {
+	if r.holding != nil {
+		r.holding.LetGo()
+		r.holding = nil
+	}
+	if o.Hold() {
+		r.holding = o
+	}
 }
 
 // send sends the whole body.

@@ -37,6 +37,7 @@ type request struct {
 	object    *store.Object // stored, or being filled
 	rest      *store.Object // a part of it, where only the rest is wanted
 	reader    *store.Reader // of object, when it was opened early
+	holding   *store.Object // what is being sent of the store
 	verdict   cache.Verdict
 	fill      *fill
 	join      *store.Joining
@@ -94,6 +95,9 @@ func (r *request) start(x wire.Exchange) {
 func (r *request) finish() {
 	if r.reader != nil {
 		r.reader.Close()
+	}
+	if r.holding != nil {
+		r.holding.LetGo()
 	}
 	if r.fill != nil {
 		r.fill.leave()

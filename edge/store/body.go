@@ -50,9 +50,13 @@ type body struct {
 	kept    bool
 	gone    bool // what is written goes nowhere
 	counted int  // the first so many chunks are charged to the store
-	readers []*Reader
-	wake    chan struct{} // closed when something happens that readers wait for
-	room    chan struct{} // closed when something happens that the writer waits for
+	// holds is how many send it, see Hold; held is what the store counts for
+	// that, and orphaned what is charged although the object was dropped.
+	holds          atomic.Int32
+	held, orphaned int64
+	readers        []*Reader
+	wake           chan struct{} // closed when something happens that readers wait for
+	room           chan struct{} // closed when something happens that the writer waits for
 }
 
 // cost is what the chunks of a complete body, and its forms, are charged with.

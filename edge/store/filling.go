@@ -48,10 +48,10 @@ func (f *Filling) Start(head *cache.Response, length int64, keep bool, replaces 
 	f.object, f.replaces = o, replaces
 	f.fetch.started.Store(o)
 	cost := o.headCost()
-	if keep && length <= m.MaxObject && cost <= m.MaxObject && m.reserve(cost) {
+	if keep && length <= m.MaxObject && !m.tooMuchHeld(length) && cost <= m.MaxObject && m.reserve(cost) {
 		f.charged, o.body.kept = cost, true
 	}
-	if length > m.MaxObject {
+	if length > m.MaxObject || m.tooMuchHeld(length) {
 		s := m.shard(o.hash)
 		s.mu.Lock()
 		f.fetch.open = false
@@ -171,7 +171,7 @@ func (f *Filling) store() bool {
 	defer s.mu.Unlock()
 	s.finish(f.fetch)
 	if f.fetch.purged {
-		m.release(cost)
+		m.discharge(o, cost)
 		return false
 	}
 	var e *Entry

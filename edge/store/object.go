@@ -150,7 +150,7 @@ const maxRewrite = 256 << 10
 func (m *Memory) drop(gone []*Object) {
 	m.count.Add(-int64(len(gone)))
 	for _, o := range gone {
-		m.release(m.queues.leave(o))
+		m.discharge(o, m.queues.leave(o))
 	}
 }
 

@@ -143,16 +143,20 @@ func (q *queues) succeed(o, n *Object, cost int64) (was int64, ok bool) {
 }
 
 // victim takes out the object that is to leave, or returns nil when there is
-// none (S3-FIFO, Algorithm 1). An object goes round the main queue at most
-// maxFreq times, so this ends.
+// none (S3-FIFO, Algorithm 1). One in somebody's hands stays. An object goes
+// round the main queue at most maxFreq times, so this ends.
 func (q *queues) victim() *Object {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for {
+	for skipped := 0; skipped < maxHeldSkips; {
 		o := q.small.tail
 		if o != nil && (q.small.bytes > q.smallTarget || q.main.tail == nil) {
 			q.small.remove(o)
-			if o.uses.Load() > 1 {
+			held := o.body.holds.Load() > 0
+			if held || o.uses.Load() > 1 {
+				if held {
+					skipped++
+				}
 				o.uses.Store(0)
 				o.place = inMain
 				q.main.push(o)
@@ -166,6 +170,11 @@ func (q *queues) victim() *Object {
 			return nil
 		}
 		q.main.remove(o)
+		if o.body.holds.Load() > 0 {
+			skipped++
+			q.main.push(o)
+			continue
+		}
 		if uses := o.uses.Load(); uses > 0 {
 			o.uses.Store(uses - 1)
 			q.main.push(o)
@@ -174,6 +183,7 @@ func (q *queues) victim() *Object {
 		o.place = nowhere
 		return o
 	}
+	return nil
 }
 
 // evict makes room by one object. It reports false when there is none to
@@ -187,7 +197,7 @@ func (m *Memory) evict() bool {
 	s.mu.Lock()
 	m.unlist(o)
 	s.mu.Unlock()
-	m.release(o.cost)
+	m.discharge(o, o.cost)
 	return true
 }
 

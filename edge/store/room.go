@@ -30,12 +30,13 @@ func (f *Filling) extend(want int) {
 	n := f.chunkSize(want)
 	if b.kept {
 		bound := chunkBound(n)
-		if b.size+int64(n) <= m.MaxObject && m.reserve(bound) {
+		if b.size+int64(n) <= m.MaxObject && (b.announced >= 0 || !m.tooMuchHeld(b.size)) && m.reserve(bound) {
 			f.tail = newChunk(n)
 			m.release(bound - int64(cap(f.tail)) - chunkHeader)
 			b.mu.Lock()
 			b.chunks = append(b.chunks, f.tail)
 			b.counted++
+			b.grew(n)
 			b.mu.Unlock()
 			return
 		}

@@ -44,6 +44,7 @@ type Memory struct {
 	limit    int64        // maxBytes, as given
 	capacity int64        // what objects may take: limit without the table
 	used     atomic.Int64 // bytes that are charged to objects
+	held     atomic.Int64 // bytes of bodies in the hands of readers
 	count    atomic.Int64 // objects stored
 	table    table
 	shards   [shardCount]shard

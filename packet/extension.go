@@ -50,7 +50,7 @@ func (h *IPv6) skipExtensions(b []byte) (payload []byte, err error) {
 		switch kind {
 		case extensionHopByHop:
 			// RFC 8200 §4.1: it stands directly after the IPv6 header only.
-			if n > 0 {
+			if n > 0 || h.Fragment {
 				return nil, BadExtension
 			}
 			if h.RouterAlert, err = extensionOptions(b[2:size]); err != nil {
@@ -82,6 +82,20 @@ func (h *IPv6) skipExtensions(b []byte) (payload []byte, err error) {
 		}
 	}
 	return b, nil
+}
+
+// Reassembled reads the extension headers that stood behind the fragment
+// header of an IPv6 packet, when its payload b is put together (RFC 8200
+// §4.5). next is IPv6.Next of the first fragment. It returns what the payload
+// behind those headers is, and the payload. A second fragment header is
+// refused.
+func Reassembled(next Protocol, b []byte) (Protocol, []byte, error) {
+	h := IPv6{Next: next, Fragment: true}
+	payload, err := h.skipExtensions(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return h.Next, payload, nil
 }
 
 // extensionOptions walks the options of a hop-by-hop or destination options

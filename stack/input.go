@@ -44,8 +44,7 @@ func (i *Interface) inputIPv4(b []byte, to reach) {
 	}
 	if v4.MoreFragments || v4.FragmentOffset > 0 {
 		key := fragmentKey{d.src, d.dst, d.protocol, uint32(v4.ID)}
-		var whole bool
-		if d.payload, whole = h.reassemble(key, v4.FragmentOffset, v4.MoreFragments, &d); !whole {
+		if !h.reassemble(key, v4.FragmentOffset, v4.MoreFragments, &d) {
 			return
 		}
 	}
@@ -68,9 +67,12 @@ func (i *Interface) inputIPv6(b []byte, to reach) {
 		return
 	}
 	if v6.MoreFragments || v6.FragmentOffset > 0 {
-		key := fragmentKey{d.src, d.dst, d.protocol, v6.FragmentID}
-		var whole bool
-		if d.payload, whole = h.reassemble(key, v6.FragmentOffset, v6.MoreFragments, &d); !whole {
+		key := fragmentKey{src: d.src, dst: d.dst, id: v6.FragmentID}
+		if !h.reassemble(key, v6.FragmentOffset, v6.MoreFragments, &d) {
+			return
+		}
+		if d.protocol, d.payload, err = packet.Reassembled(d.protocol, d.payload); err != nil {
+			h.stats.Malformed++
 			return
 		}
 	}

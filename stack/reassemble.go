@@ -30,7 +30,7 @@ const (
 // fragmentKey names the packet that a fragment is part of.
 type fragmentKey struct {
 	src, dst netip.Addr
-	protocol packet.Protocol
+	protocol packet.Protocol // of IPv4 only: RFC 8200 §4.5 leaves it to the first fragment
 	id       uint32
 }
 
@@ -49,19 +49,22 @@ type unfinished struct {
 	parts []span // what is there, in order and apart
 	whole int    // the payload's length; -1: the last fragment is missing
 	first []byte // the start of the packet, for an ICMP error
-	timer timer
+	// protocol is what the first fragment says that the payload is.
+	protocol packet.Protocol
+	timer    timer
 }
 
 // span is a range of bytes: from start on, before end.
 type span struct{ start, end int }
 
-// reassemble takes a fragment and returns the whole payload when it was the
-// last one missing. The result is the caller's.
-func (h *Host) reassemble(key fragmentKey, offset int, more bool, d *datagram) ([]byte, bool) {
+// reassemble takes a fragment and reports whether it was the last one
+// missing. Then d has the whole payload, and the protocol of the first
+// fragment.
+func (h *Host) reassemble(key fragmentKey, offset int, more bool, d *datagram) (whole bool) {
 	end := offset + len(d.payload)
 	if len(d.payload) == 0 || more && len(d.payload)%8 != 0 || end > maxPayload {
 		h.stats.FragmentDropped++
-		return nil, false
+		return false
 	}
 	u := h.unfinishedPacket(key)
 	again, fits := u.insert(span{offset, end}, more)
@@ -71,9 +74,10 @@ func (h *Host) reassemble(key fragmentKey, offset int, more bool, d *datagram) (
 		// same holds here for IPv4.
 		h.stats.FragmentDropped += len(u.parts) + 1
 		h.giveUp(u)
-		return nil, false
+		return false
 	}
 	if offset == 0 {
+		u.protocol = d.protocol
 		u.first = slices.Clone(packet.Quote(d.packet))
 	}
 	if grown := end - len(u.bytes); grown > 0 {
@@ -83,13 +87,14 @@ func (h *Host) reassemble(key fragmentKey, offset int, more bool, d *datagram) (
 	copy(u.bytes[offset:], d.payload)
 	if u.whole >= 0 && len(u.parts) == 1 && u.parts[0] == (span{0, u.whole}) {
 		h.giveUp(u)
-		return u.bytes, true
+		d.payload, d.protocol = u.bytes, u.protocol
+		return true
 	}
 	for h.fragments.bytes > maxReassembly || len(h.fragments.unfinished) > maxUnfinished {
 		h.stats.FragmentDropped += len(h.fragments.oldest[0].parts)
 		h.giveUp(h.fragments.oldest[0])
 	}
-	return nil, false
+	return false
 }
 
 // unfinishedPacket finds the packet of a key or begins it.

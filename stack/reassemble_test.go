@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,6 +69,64 @@ func TestReassembly(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestReassemblyExtensions: what stands behind the fragment header of an IPv6
+// packet may be a further extension header, in parts, too. What the payload
+// is only the first fragment says (RFC 8200 §4.5).
+func TestReassemblyExtensions(t *testing.T) {
+	src, dst := addr("2001:db8::2"), addr("2001:db8::1")
+	udp := packet.UDP{SrcPort: 9, DstPort: 53}.Append(nil, src, dst, make([]byte, 3000))
+	const hopByHop, fragment, destination = 0, 44, 60
+	behind := func(header ...byte) []byte { return append(header, udp...) }
+	tests := []struct {
+		name    string
+		next    [2]packet.Protocol // of the first fragment, of the others
+		payload []byte
+		cut     int
+		want    bool
+	}{
+		{"none", [2]packet.Protocol{17, 17}, udp, 1000, true},
+		{"destination options", [2]packet.Protocol{destination, destination}, behind(17, 0, 1, 4, 0, 0, 0, 0), 1000, true},
+		{"options cut in two", [2]packet.Protocol{destination, destination},
+			behind(17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 8, true},
+		{"others say something else", [2]packet.Protocol{destination, 17}, behind(17, 0, 1, 4, 0, 0, 0, 0), 1000, true},
+		{"hop-by-hop options", [2]packet.Protocol{hopByHop, hopByHop}, behind(17, 0, 1, 4, 0, 0, 0, 0), 1000, false},
+		{"a fragment of fragments", [2]packet.Protocol{fragment, fragment}, behind(17, 0, 0, 0, 0, 0, 0, 1), 1000, false},
+		{"options that do not end", [2]packet.Protocol{destination, destination}, behind(17, 255, 1, 4, 0, 0, 0, 0)[:1600], 1000, false},
+	}
+	for _, test := range tests {
+		for _, backwards := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, backwards %v", test.name, backwards), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPair(t, 0, Config{}, Config{})
+					c := listenUDP(t, p.a, "[2001:db8::1]:53")
+					var frames [][]byte
+					for n, from := range []int{0, test.cut, 1200} {
+						end := [...]int{test.cut, 1200, len(test.payload)}[n]
+						f := packet.Ethernet{Dst: macA, Src: macB, Type: packet.TypeIPv6}.Append(nil)
+						f = packet.IPv6{
+							HopLimit: 64, Next: test.next[min(n, 1)], Src: src, Dst: dst,
+							Fragment: true, FragmentID: 1, FragmentOffset: from, MoreFragments: n < 2,
+						}.Append(f, end-from)
+						frames = append(frames, append(f, test.payload[from:end]...))
+					}
+					if backwards {
+						slices.Reverse(frames)
+					}
+					for _, f := range frames {
+						p.ia.Receive(f)
+					}
+					if got := c.queue.count == 1; got != test.want {
+						t.Errorf("delivered: %v, want %v", got, test.want)
+					}
+					if got := p.a.Stats().Malformed; got != 0 == test.want {
+						t.Errorf("%d malformed", got)
+					}
+				})
+			})
+		}
 	}
 }
 

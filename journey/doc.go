@@ -13,7 +13,8 @@
 // and tcpoptions.go build the network; serve.go, origin.go and answer.go say
 // who serves; client.go, fetch.go and resolve.go are the clients, socket.go,
 // stream.go and payload.go the script's own sockets; faults.go breaks things,
-// timing.go lets time pass. What they come to is in result.go.
+// timing.go lets time pass. What they come to is in result.go, and
+// diagrams.go draws who spoke with whom.
 //
 // record.go, frames.go and capture.go keep what was seen. An expectation
 // (expect.go) speaks of nouns (noun.go), whose attributes (attribute.go) it

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"waypost/packet"
 	"waypost/report"
 	"waypost/trace"
 )
@@ -36,7 +35,10 @@ type Options struct {
 
 // Result is what a run came to.
 type Result struct {
-	Journey  *Journey
+	Journey *Journey
+	// Seed is what chance came from: the script's where it names one, else
+	// that of the Options.
+	Seed     uint64
 	Failures []Failure
 	// Err is why it ended early: an action that failed, or the lab.
 	Err     error
@@ -51,6 +53,10 @@ type Result struct {
 	// of what the stations said; "" where Options did not ask.
 	Captures, Record string
 	Sequences        []report.Sequence
+	// Disturbed is how often the machine got in the way (lab.Lab.Disturbed):
+	// where it is not 0, what happens at one instant may have another order
+	// in another run.
+	Disturbed int
 }
 
 // Passed reports whether all came true.
@@ -60,7 +66,10 @@ func (r *Result) Passed() bool { return len(r.Failures) == 0 && r.Err == nil }
 // testing/synctest, in which no other lab runs: by a test, or under
 // lab.Virtual.
 func (j *Journey) Run(ctx context.Context, o Options) *Result {
-	r := &Result{Journey: j, Start: time.Now()}
+	if j.seed != 0 {
+		o.Seed = j.seed
+	}
+	r := &Result{Journey: j, Seed: o.Seed, Start: time.Now()}
 	ctx, cancel := context.WithTimeout(ctx, j.limit)
 	defer cancel()
 	w, err := newWorld(ctx, j, o)
@@ -70,14 +79,18 @@ func (j *Journey) Run(ctx context.Context, o Options) *Result {
 	}
 	w.play()
 	w.background.Wait()
+	if n := len(j.steps); n > 0 && !w.over() {
+		w.inTime(j.steps[n-1]) // the last statement, and what is in the background, have nobody after them who looks
+	}
 	w.settle()
 	r.Virtual = time.Since(w.start)
 	// What comes now is the end of the lab and no part of the journey.
 	r.Events, r.Missed = w.record.all()
-	r.Sequences = w.sequences(r.Events)
+	r.Disturbed = w.lab.Disturbed()
+	r.Loads = w.loads(r.Events)
+	r.Sequences = w.sequences(r.Events, r.Loads)
 	r.Err = errors.Join(w.err, w.endCaptures(), w.close())
 	r.Failures = w.failures
-	r.Loads = w.loads(r.Events)
 	if o.Hash {
 		w.sums(r)
 	}
@@ -93,8 +106,7 @@ func (w *world) play() {
 		if w.options.Diagrams && w.recording == nil && moves(s) {
 			w.recording = w.lab.Record(0, w.lab.Links()...)
 		}
-		if err := w.ctx.Err(); err != nil {
-			w.stop(&s.line, fmt.Errorf("the journey has taken %v: more needs a line limit DURATION", w.journey.limit))
+		if !w.inTime(s) {
 			return
 		}
 		switch {
@@ -108,6 +120,16 @@ func (w *world) play() {
 			w.perform(s)
 		}
 	}
+}
+
+// inTime ends the journey at step s when it has taken longer than its limit.
+func (w *world) inTime(s *step) bool {
+	took := time.Since(w.start)
+	if took > w.journey.limit || took == w.journey.limit && w.ctx.Err() != nil {
+		w.stop(&s.line, fmt.Errorf("the journey has taken %v, and its limit is %v: more needs a line limit DURATION", took.Round(precision), w.journey.limit))
+		return false
+	}
+	return true
 }
 
 // moves reports whether a step does more than set up.
@@ -212,26 +234,6 @@ func asked(events []trace.Event) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// maxSequences bounds the diagrams of one journey.
-const maxSequences = 24
-
-// sequences are the conversations of the journey.
-func (w *world) sequences(events []trace.Event) []report.Sequence {
-	if w.recording == nil {
-		return nil
-	}
-	w.recording.Stop()
-	var all []report.Sequence
-	for _, f := range w.recording.Flows() {
-		if f.Protocol == packet.ProtocolTCP && len(all) < maxSequences {
-			q := w.recording.Sequence(f)
-			q.Explain(events, w.lab.Epoch())
-			all = append(all, q)
-		}
-	}
-	return all
 }
 
 // sums are over captures and record.

@@ -74,9 +74,6 @@ type task struct {
 const actionPatience = 2 * time.Minute
 
 func newWorld(ctx context.Context, j *Journey, o Options) (*world, error) {
-	if j.seed != 0 {
-		o.Seed = j.seed
-	}
 	w := &world{
 		journey: j, options: o, ctx: ctx, start: time.Now(),
 		hosts: map[string]*host{}, regions: map[string]*lab.Region{}, links: map[string]*road{},

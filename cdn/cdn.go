@@ -86,6 +86,9 @@ type Policy struct {
 	// DefaultTTL is a freshness lifetime for responses that state none and
 	// may be stored; 0 leaves it to the heuristic of RFC 9111 §4.2.2.
 	DefaultTTL time.Duration
+	// Slice is the size in bytes of the slices in which large files are
+	// fetched and held; 0 has them fetched whole.
+	Slice int64
 	// NoEarlyData refuses requests that come before the TLS handshake is
 	// complete (RFC 8470).
 	NoEarlyData bool

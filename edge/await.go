@@ -45,6 +45,10 @@ func (r *request) take(h head) stage {
 	r.report = h.report
 	r.status.status = h.forwarded
 	switch {
+	case errors.Is(h.err, errPass):
+		r.leaveFill()
+		r.object = nil
+		return toPass
 	case h.err != nil:
 		r.failure = h.err
 		return toFail

@@ -35,17 +35,22 @@ func (r *request) wholeBehind() {
 // behind starts a fill that no client leads, unless one is under way or
 // there are too many.
 func (r *request) behind(confirm *store.Object) {
-	e := r.edge
+	r.edge.unattended(r.key, func(filling *store.Filling) *fill { return newFill(r, filling, confirm) })
+}
+
+// unattended is behind for any key: prepare makes the fill.
+func (e *Edge) unattended(key []byte, prepare func(*store.Filling) *fill) {
 	if e.background.Add(1) > maxBackground {
 		e.background.Add(-1)
 		return
 	}
-	filling, _ := e.store.Begin(r.key)
+	filling, _ := e.store.Begin(key)
 	if filling == nil {
 		e.background.Add(-1)
 		return
 	}
-	f := newFill(r, filling, confirm)
+	f := prepare(filling)
+	f.ranged = false
 	close(f.left)
 	if !e.spawn(func() {
 		defer e.background.Add(-1)

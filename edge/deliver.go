@@ -24,6 +24,9 @@ func (r *request) deliver() stage {
 	}
 	r.hold(o)
 	if o.Status == 206 {
+		if isIndex(o) {
+			return r.deliverSlices(o, age)
+		}
 		return r.deliverFromPart(o, age)
 	}
 	if r.ranged && r.in.Method == "GET" && o.Status == 200 {
@@ -119,18 +122,20 @@ func (r *request) stream(body *store.Reader) bool {
 		case err == io.EOF: //nolint:errorlint // an end is io.EOF itself (io.Reader)
 			r.awaitNote()
 			return true
-		case err != nil && ctx.Err() != nil:
-			r.clientLeft()
-			return false
 		case err != nil:
-			r.breakDown(err)
+			r.broke(err)
 			return false
 		}
 	}
 }
 
-// breakDown ends a response in the middle, so that the client can see it.
-func (r *request) breakDown(err error) {
+// broke ends a response whose bytes do not come, so that a client that is
+// still there can see it.
+func (r *request) broke(err error) {
+	if r.x.Context().Err() != nil {
+		r.clientLeft()
+		return
+	}
 	r.sent.fault = fault.Of(err)
 	r.x.Abort()
 }

@@ -86,6 +86,7 @@ type Edge struct {
 	requests   sync.Pool // of *request
 	buffers    sync.Pool // of *[relayBuffer]byte
 	marks      marks
+	unsliced   marks // what was not to be had in slices lately
 	presses    presses
 	background atomic.Int64 // refreshes under way
 	abandoned  atomic.Int64 // fills that nobody reads

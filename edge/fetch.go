@@ -17,14 +17,20 @@ func (f *fill) fetch() {
 		// It confirms something that we do not hold (RFC 9111 §4.3.4): ask
 		// for the thing itself, once.
 		f.confirm = nil
-		resp, err = f.askForWhole()
+		resp, err = f.askAgain()
+	}
+	for err == nil && f.slice != nil && (resp.Status == 206 || resp.Status == 416) {
+		if f.takeSlice(resp) {
+			return
+		}
+		resp, err = f.exchange()
 	}
 	if err == nil && f.rest != nil && (resp.Status == 206 || resp.Status == 416) {
 		if f.complete(resp) {
 			return
 		}
 		f.rest = nil
-		resp, err = f.askForWhole()
+		resp, err = f.askAgain()
 	}
 	if err != nil {
 		f.fail(&failure{err: err})
@@ -39,9 +45,12 @@ func (f *fill) fetch() {
 	f.store(resp)
 }
 
-// askForWhole is an exchange without conditions, after one with.
-func (f *fill) askForWhole() (*fetch.Response, error) {
+// askAgain is an exchange without conditions, after one with.
+func (f *fill) askAgain() (*fetch.Response, error) {
 	f.out.Fields = withoutPreconditions(f.out.Fields)
+	if f.slice != nil {
+		f.askForSlice(*f.slice)
+	}
 	return f.exchange()
 }
 

@@ -31,6 +31,8 @@ type fill struct {
 	confirm *store.Object // the stored object to be confirmed, nil for none
 	rest    *store.Object // the stored part to be completed, nil for none
 	missing cache.Range   // of it
+	slice   *slice        // what is to be asked for; nil for the whole
+	ranged  bool          // the first client wants a part
 	span    *trace.Span
 
 	// The request, in memory of our own: as the client made it and as the
@@ -107,8 +109,24 @@ func (f *failure) Unwrap() error { return f.err }
 
 // newFill prepares the fill that r's client waits for.
 func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
+	f := prepareFill(r, filling, r.key)
+	f.confirm, f.ranged = confirm, r.ranged
+	switch {
+	case confirm != nil:
+		f.out.Fields = append(f.out.Fields, cache.Validators(&confirm.Response)...)
+	case r.rest != nil:
+		f.askForRest(r.rest)
+	}
+	if r.rest == nil && r.slicing() {
+		f.askForSlice(slice{size: r.site.Policy.Slice, number: r.firstSlice()})
+	}
+	return f
+}
+
+// prepareFill prepares a fill of key by an unconditional request.
+func prepareFill(r *request, filling *store.Filling, key []byte) *fill {
 	f := &fill{
-		edge: r.edge, site: r.site, filling: filling, key: slices.Clone(r.key), confirm: confirm,
+		edge: r.edge, site: r.site, filling: filling, key: slices.Clone(key),
 		ask: cache.Request{Method: "GET", Fields: r.in.Fields.Clone(), Scheme: r.in.Scheme,
 			Host: strings.Clone(r.in.Authority), Path: strings.Clone(r.in.Path)},
 		heads: make(chan head), interims: make(chan interim, maxInterims),
@@ -120,12 +138,6 @@ func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
 		Method: "GET", Authority: f.ask.Host, Path: f.ask.Path,
 		Fields: r.outbound(f.span, forStore).Clone(), TakesTrailers: r.in.TakesTrailers,
 		Interim: f.interim,
-	}
-	switch {
-	case confirm != nil:
-		f.out.Fields = append(f.out.Fields, cache.Validators(&confirm.Response)...)
-	case r.rest != nil:
-		f.askForRest(r.rest)
 	}
 	return f
 }
@@ -144,6 +156,10 @@ func (e *Edge) run(f *fill) {
 func (f *fill) run() {
 	defer f.end()
 	defer f.filling.Abort(errGivenUp)
+	if f.slice != nil && f.slice.of != nil {
+		f.fetchSlice()
+		return
+	}
 	f.fetch()
 }
 
@@ -189,12 +205,12 @@ func (f *fill) leave() {
 
 // giveUp ends the fill unless there are others who read it.
 func (f *fill) giveUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.filling.Audience() == 0 {
 		f.cancel(errAbandoned)
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if !f.ended {
 		f.abandoned.Reset(AbandonAfter)
 	}

@@ -18,7 +18,7 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 		return false
 	}
 	fresh := cache.Refresh(rules, &f.confirm.Response, confirmed)
-	f.verdict = cache.Store(time.Now(), rules, &f.ask, fresh)
+	f.verdict = cache.StorePart(time.Now(), rules, &f.ask, fresh)
 	o := f.edge.store.Refresh(f.key, f.confirm, fresh)
 	if f.verdict.Action != cache.Keep {
 		f.edge.store.Purge(f.key) // it serves this once; the origin wants it no longer kept

@@ -21,6 +21,8 @@ package edge
 // with the client who started it and others can wait for it too:
 //
 //	fetch ┬ freshen    304: the stored response serves again
+//	      ├ complete   206: the rest of a part that is stored (rest.go)
+//	      ├ take slice 206: the site has its files held in slices (slices.go)
 //	      ├ store      others may have it: they read it while it comes in
 //	      ├ hand over  it is for the one client who asked, who relays it
 //	      └ fail
@@ -61,11 +63,11 @@ var life = [done]struct {
 	toStale:      {"stale", (*request).stale, []stage{toDeliver}},
 	toRevalidate: {"revalidate", (*request).revalidate, []stage{toAwait, toLookup, done}},
 	toMiss:       {"miss", (*request).miss, []stage{toAwait, toPass, toLookup, done}},
-	toAwait:      {"await", (*request).await, []stage{toAwait, toDeliver, toRelay, toLookup, toRevalidate, toMiss, toFail, done}},
+	toAwait:      {"await", (*request).await, []stage{toAwait, toDeliver, toRelay, toLookup, toRevalidate, toMiss, toPass, toFail, done}},
 	toPass:       {"pass", (*request).pass, []stage{toRelay, toFail, toAnswer, done}},
 	toTunnel:     {"tunnel", (*request).tunnel, []stage{toRelay, toFail, done}},
 	toFail:       {"fail", (*request).fail, []stage{toDeliver, toAnswer, done}},
-	toDeliver:    {"deliver", (*request).deliver, []stage{toMiss, done}},
+	toDeliver:    {"deliver", (*request).deliver, []stage{toMiss, toLookup, toPass, toFail, toAnswer, done}},
 	toRelay:      {"relay", (*request).relay, []stage{done}},
 	toAnswer:     {"answer", (*request).answer, []stage{done}},
 }

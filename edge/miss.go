@@ -6,7 +6,8 @@ import "waypost/edge/store"
 // asked already: then it waits with the others (collapsed forwarding).
 //
 // HEAD passes: nobody asked for the body. So does Range: the origin answers
-// for the part, which is kept (parts.go). Where a second part is asked for,
+// for the part, which is kept (parts.go), unless the site has its files held
+// in slices, which are then asked for (slices.go). Where a second part is asked for,
 // the whole is fetched behind the client's back if it is small enough
 // (behind.go).
 //
@@ -15,14 +16,14 @@ import "waypost/edge/store"
 // (relay.go).
 func (r *request) miss() stage {
 	r.status = cacheStatus{fwd: r.missing()}
-	if r.in.Method != "GET" || r.ranged {
+	if r.in.Method != "GET" || r.ranged && !r.slicing() {
 		return toPass
 	}
 	if r.object == nil && (r.alone || r.edge.marks.has(r.key, r.now)) {
 		r.alone = true
 		return toPass
 	}
-	if r.object == nil {
+	if r.object == nil && !r.slicing() {
 		if r.rest = r.lookupRest(); r.rest != nil {
 			r.status.fwd = "partial"
 		}

@@ -51,17 +51,37 @@ func (e *Edge) Purge(p Purge) (Receipt, error) {
 	case p.Soft:
 		r.Objects = e.store.ExpireMatching(r.At, match)
 	case p.URL != "":
-		keys, err := e.purgeKeys(p.URL)
-		if err != nil {
-			return r, err
-		}
-		for _, key := range keys {
-			r.Objects += e.store.Purge(key)
-		}
+		r.Objects, err = e.purgeURL(p.URL)
+		return r, err
 	default:
 		r.Objects = e.store.PurgeMatching(match)
 	}
 	return r, nil
+}
+
+// purgeURL drops one resource, with what is held of it under other keys.
+// Slices are looked for everywhere: those of earlier versions are in no index,
+// and would serve again if the origin went back to one.
+func (e *Edge) purgeURL(text string) (dropped int, err error) {
+	keys, err := e.purgeKeys(text)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range keys {
+		dropped += e.store.Purge(key)
+	}
+	if e.slices() {
+		dropped += e.store.PurgeMatching(func(o *store.Object) bool {
+			whole, _, ok := strings.Cut(o.Key, sliceSuffix)
+			return ok && slices.ContainsFunc(keys, func(key []byte) bool { return string(key) == whole })
+		})
+	}
+	return dropped, nil
+}
+
+// slices reports whether any site has its files held in slices.
+func (e *Edge) slices() bool {
+	return slices.ContainsFunc(e.sites.Load().all, func(s *site) bool { return s.Policy.Slice > 0 })
 }
 
 // matcher is p as a question about an object.

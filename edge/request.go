@@ -93,14 +93,9 @@ func (r *request) start(x wire.Exchange) {
 
 // finish gives back what the request holds and notes what was sent.
 func (r *request) finish() {
-	if r.reader != nil {
-		r.reader.Close()
-	}
+	r.leaveFill()
 	if r.holding != nil {
 		r.holding.LetGo()
-	}
-	if r.fill != nil {
-		r.fill.leave()
 	}
 	if r.keeping != nil {
 		r.keeping.Abort(errGivenUp) // unless it was committed
@@ -118,6 +113,18 @@ func (r *request) finish() {
 	clear(r.out)
 	clear(r.kept)
 	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
+}
+
+// leaveFill lets go of the fill that the request has led.
+func (r *request) leaveFill() {
+	if r.reader != nil {
+		r.reader.Close()
+		r.reader = nil
+	}
+	if r.fill != nil {
+		r.fill.leave()
+		r.fill = nil
+	}
 }
 
 // client is the address of who asks.

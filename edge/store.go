@@ -27,15 +27,20 @@ func (f *fill) store(resp *fetch.Response) {
 
 // begin tells the first client of the object that comes in.
 func (f *fill) begin(o *store.Object) {
-	if f.site.shares(&o.Response, f.received) {
-		f.edge.marks.clear(f.key)
-	} else {
-		f.edge.marks.set(f.key, f.received)
-	}
+	f.share(o)
 	h := head{object: o, stored: true}
 	h.reader, _ = o.Reader(0, -1)
 	if !f.offer(h) && h.reader != nil {
 		h.reader.Close()
+	}
+}
+
+// share marks whether others can have what is stored.
+func (f *fill) share(o *store.Object) {
+	if f.site.shares(&o.Response, f.received) {
+		f.edge.marks.clear(f.key)
+	} else {
+		f.edge.marks.set(f.key, f.received)
 	}
 }
 

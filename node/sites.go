@@ -39,6 +39,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 		v.need("origin", "name the origin's URL")
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
+		r.slice(v, &site.Policy.Slice)
 		early := true
 		v.flag("early_data", "Take safe requests before the TLS handshake is complete (0-RTT, HTTP/3 only): hits are answered at once, all else waits for the handshake. With false they get 425. true where nothing is said.", &early)
 		site.Policy.NoEarlyData = !early
@@ -54,6 +55,19 @@ func (r configReader) sites(s *section) []cdn.Site {
 	})
 	r.apart(sites, at)
 	return sites
+}
+
+// Bounds of sites[].slice.
+const (
+	minSlice = 64 << 10 // a smaller one costs more in requests than in bytes
+	maxSlice = 64 << 20 // a larger one is a file
+)
+
+func (r configReader) slice(v *section, slice *int64) {
+	v.size("slice", "Fetch and hold large files in slices of this size, each when it is wanted, so that a range of a large file costs little; 1MiB suits most. It wants an origin that answers Range with a strong ETag or an old Last-Modified. 0, which is what applies where nothing is said, has files fetched whole.", slice)
+	if *slice != 0 && (*slice < minSlice || *slice > maxSlice) {
+		v.fail("slice", "a slice has 64KiB to 64MiB")
+	}
 }
 
 // parseHost reads a host as requests are matched with it: lower case, without

@@ -19,6 +19,9 @@ const (
 	// unknownChunk is where a body of unknown length begins; each chunk is
 	// four times the one before, up to laterChunk.
 	unknownChunk = 4 << 10
+	// pastEnd is the room behind a body that has the length announced, in
+	// which its end is looked for.
+	pastEnd = 64
 	// compactBelow: a shorter body of unknown length is copied into one chunk
 	// of its own length once that is known.
 	compactBelow = 256 << 10

@@ -106,13 +106,17 @@ func (f *Filling) Write(p []byte) (int, error) {
 // as Write does. It is valid until the next call on f.
 func (f *Filling) Buffer() []byte { return f.room(unknownChunk) }
 
-// Advance appends the first n bytes of the last Buffer.
+// Advance appends the first n bytes of the last Buffer. Bytes beyond the
+// length announced end the Filling as Commit would.
 func (f *Filling) Advance(n int) error {
 	switch {
 	case f.over:
 		return errOver
 	case n == 0:
 		return nil
+	case f.object.body.announced >= 0 && f.object.body.size+int64(n) > f.object.body.announced:
+		f.Abort(io.ErrUnexpectedEOF)
+		return errOver
 	case f.scratch != nil:
 		f.object.body.discard(n)
 		return nil

@@ -27,7 +27,7 @@ func (m *Memory) Drop(o *Object) {
 		return // it has left already
 	}
 	m.unlist(o)
-	m.release(cost)
+	m.discharge(o, cost)
 }
 
 func (m *Memory) purge(key []byte) int {

@@ -61,6 +61,9 @@ func (f *Filling) chunkSize(want int) int {
 		}
 		return int(min(left, laterChunk))
 	}
+	if b.announced >= 0 && b.size > 0 {
+		return pastEnd
+	}
 	if f.tail == nil {
 		return min(max(unknownChunk, want), firstChunk)
 	}
@@ -101,9 +104,24 @@ func (f *Filling) waitForReaders() (none bool) {
 	}
 }
 
+// dropEmpty lets go of a last chunk that was only there to find the end.
+func (f *Filling) dropEmpty() {
+	b := f.object.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.chunks) - 1
+	if n < 1 || len(b.chunks[n]) > 0 || b.counted != n+1 {
+		return
+	}
+	f.fetch.memory.release(int64(cap(b.chunks[n])) + chunkHeader)
+	b.chunks[n] = nil
+	b.chunks, b.counted = b.chunks[:n], n
+}
+
 // compact copies a short body of unknown length into one chunk.
 func (f *Filling) compact() {
 	b, m := f.object.body, f.fetch.memory
+	f.dropEmpty()
 	if !b.kept || b.announced >= 0 || b.size == 0 || b.size > compactBelow ||
 		len(b.chunks) == 1 && int64(cap(b.chunks[0])) < b.size+b.size/8 {
 		return

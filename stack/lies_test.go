@@ -2,6 +2,7 @@ package stack
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,3 +115,88 @@ func TestLinkRouteStays(t *testing.T) {
 		t.Errorf("192.0.2.77 goes %v", r)
 	}
 }
+
+// TestSolicitationProbes: whoever asks without an address of its own can only
+// mean to take ours, and says so in the form of RFC 4861 §7.1.1.
+func TestSolicitationProbes(t *testing.T) {
+	ours := addr("2001:db8::1")
+	tests := []struct {
+		name   string
+		dst    netip.Addr
+		source packet.MAC
+		want   bool
+	}{
+		{"to the solicited-node group", packet.SolicitedNode(ours), packet.MAC{}, true},
+		{"to us", ours, packet.MAC{}, false},
+		{"to all nodes", allNodes, packet.MAC{}, false},
+		{"with a link address", packet.SolicitedNode(ours), macB, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t, 0, Config{}, Config{})
+				p.wire.frames()
+				none := netip.IPv6Unspecified()
+				m := packet.NeighborSolicitation{Target: ours, Source: test.source}.Append(nil, none, test.dst)
+				f := packet.Ethernet{Dst: macA, Src: macB, Type: packet.TypeIPv6}.Append(nil)
+				if test.dst.IsMulticast() {
+					f = packet.Ethernet{Dst: packet.MulticastMAC(test.dst), Src: macB, Type: packet.TypeIPv6}.Append(nil)
+				}
+				f = packet.IPv6{HopLimit: ndpHopLimit, Next: packet.ProtocolICMPv6, Src: none, Dst: test.dst}.Append(f, len(m))
+				p.ia.Receive(append(f, m...))
+				seen := p.wire.frames()
+				if got := len(seen) == 1; got != test.want {
+					t.Errorf("sent %q, want an answer: %v", seen, test.want)
+				}
+				if got := p.a.Stats().Malformed; got != 0 == test.want {
+					t.Errorf("%d malformed", got)
+				}
+			})
+		})
+	}
+}
+
+// TestFragmentIDs: those of IPv6 count in 32 bits, of which IPv4 has 16.
+func TestFragmentIDs(t *testing.T) {
+	h := newHost(t, Config{})
+	for n := range h.ids {
+		h.ids[n] = 1<<20 | 0xffff
+	}
+	var sent recorder
+	i, err := h.Attach(&sent, InterfaceConfig{Prefixes: prefixes("192.0.2.1/24", "2001:db8::1/64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[string]uint32{"192.0.2.2": 0, "2001:db8::2": 1<<20 + 1<<16} {
+		sent.frames = nil
+		h.lock()
+		p, err := h.path(netip.Addr{}, addr(to), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.send(&p, header{protocol: packet.ProtocolUDP}, make([]byte, 2000))
+		h.unlock()
+		if len(sent.frames) != 2 {
+			t.Fatalf("%s: %d fragments", to, len(sent.frames))
+		}
+		for _, f := range sent.frames {
+			var got uint32
+			if p.dst.Is4() {
+				v4, _, _ := packet.ParseIPv4(f)
+				got = uint32(v4.ID)
+			} else {
+				v6, _, _ := packet.ParseIPv6(f)
+				got = v6.FragmentID
+			}
+			if got != want {
+				t.Errorf("%s: identification %#x, want %#x", to, got, want)
+			}
+		}
+	}
+}
+
+// recorder is a device that keeps what it is given.
+type recorder struct{ frames [][]byte }
+
+// Transmit implements Device.
+func (r *recorder) Transmit(frame []byte) { r.frames = append(r.frames, slices.Clone(frame)) }

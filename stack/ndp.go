@@ -24,7 +24,7 @@ const ndpHopLimit = 255
 func (i *Interface) inputSolicitation(d *datagram, m packet.ICMP, body []byte) {
 	h := i.host
 	s, err := packet.ParseNeighborSolicitation(m, body)
-	if err != nil || d.ttl != ndpHopLimit {
+	if err != nil || d.ttl != ndpHopLimit || d.src.IsUnspecified() && !probes(d, s) {
 		h.stats.Malformed++
 		return
 	}
@@ -45,6 +45,13 @@ func (i *Interface) inputSolicitation(d *datagram, m packet.ICMP, body []byte) {
 		}
 	}
 	i.advertise(s.Target, d.src, answer)
+}
+
+// probes reports whether a solicitation from the unspecified address is one
+// of duplicate address detection: it goes to the solicited-node group, and
+// tells no link address (RFC 4861 §7.1.1).
+func probes(d *datagram, s packet.NeighborSolicitation) bool {
+	return d.dst == packet.SolicitedNode(s.Target) && s.Source.IsZero()
 }
 
 // advertise says that we have target.

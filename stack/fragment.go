@@ -8,7 +8,7 @@ func (h *Host) sendFragments(p *path, o header, payload []byte) {
 	if p.dst.Is4() {
 		v4 := packet.IPv4{
 			TTL: o.ttl, Protocol: o.protocol, Src: p.src, Dst: p.dst,
-			RouterAlert: o.routerAlert, ID: h.identification(p, o.protocol),
+			RouterAlert: o.routerAlert, ID: uint16(h.identification(p, o.protocol)),
 		}
 		if v4.TTL == 0 {
 			v4.TTL = defaultTTL
@@ -18,7 +18,7 @@ func (h *Host) sendFragments(p *path, o header, payload []byte) {
 	}
 	v6 := packet.IPv6{
 		HopLimit: o.ttl, Next: o.protocol, Src: p.src, Dst: p.dst, RouterAlert: o.routerAlert,
-		Fragment: true, FragmentID: uint32(h.identification(p, o.protocol)),
+		Fragment: true, FragmentID: h.identification(p, o.protocol),
 	}
 	if v6.HopLimit == 0 {
 		v6.HopLimit = defaultTTL

@@ -103,7 +103,7 @@ type Host struct {
 	held       int     // bytes that wait for neighbours
 	pathMTUs   pathMTUs
 	fragments  reassembly
-	ids        [256]uint16 // IPv4 identifications, by a hash of the flow
+	ids        [256]uint32 // identifications, by a hash of the flow
 	errorRate  tokens
 	pings      map[uint32]*ping
 	buffers    [][]byte // free buffers for datagrams
@@ -144,7 +144,7 @@ func New(c Config) *Host {
 		h.secret[n] = byte(h.random.Uint32())
 	}
 	for n := range h.ids {
-		h.ids[n] = uint16(h.random.Uint32())
+		h.ids[n] = h.random.Uint32()
 	}
 	for n := range h.portOffsets {
 		h.portOffsets[n] = h.random.Uint32()

@@ -33,7 +33,7 @@ func (o header) append(b []byte, h *Host, p *path, payload int) []byte {
 		if !o.dontFragment {
 			// RFC 6864 §4.1: of a packet that nobody may fragment the
 			// identification means nothing.
-			v4.ID = h.identification(p, o.protocol)
+			v4.ID = uint16(h.identification(p, o.protocol))
 		}
 		return v4.Append(b, payload)
 	}
@@ -49,11 +49,11 @@ func (o header) size(dst netip.Addr) int {
 	return packet.IPv6{RouterAlert: o.routerAlert}.Size()
 }
 
-// identification is the next IPv4 identification for packets of a protocol
-// between two addresses: they count up, from a start that a stranger cannot
-// foresee, and other destinations do not disturb them (RFC 7739 §5.3 has it
-// so for IPv6).
-func (h *Host) identification(p *path, protocol packet.Protocol) uint16 {
+// identification is the next one for packets of a protocol between two
+// addresses: they count up, from a start that a stranger cannot foresee, and
+// other destinations do not disturb them (RFC 7739 §5.3). IPv4 has room for
+// its low 16 bits.
+func (h *Host) identification(p *path, protocol packet.Protocol) uint32 {
 	flow := h.hash(uint8(protocol), netip.AddrPortFrom(p.src, 0), netip.AddrPortFrom(p.dst, 0))
 	id := &h.ids[flow%uint64(len(h.ids))]
 	*id++

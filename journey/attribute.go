@@ -96,10 +96,20 @@ func attributeName(f reflect.StructField) string {
 	return name
 }
 
+// typedName is the name of an attribute as a script has it: _ms is left out,
+// because the value is written with its unit.
+func typedName(f reflect.StructField) string {
+	name := attributeName(f)
+	if f.Type == typeMillis || f.Type == typeDuration {
+		name = strings.TrimSuffix(name, "_ms")
+	}
+	return name
+}
+
 func attributeNames(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
-		if n := attributeName(t.Field(i)); n != "" {
+		if n := typedName(t.Field(i)); n != "" {
 			names = append(names, n)
 		}
 	}

@@ -36,7 +36,7 @@ func (w *world) sequences(events []trace.Event, loads []trace.Load) []report.Seq
 	var drawn []report.Sequence
 	for _, f := range all[:min(len(all), maxSequences)] {
 		q := w.recording.Sequence(f)
-		q.Title = w.spot(&q, f.Src) + " → " + w.spot(&q, f.Dst)
+		q.Title = w.hostPort(&q, f.Src) + " → " + w.hostPort(&q, f.Dst)
 		q.Explain(events, w.lab.Epoch())
 		drawn = append(drawn, q)
 	}
@@ -74,9 +74,9 @@ func (w *world) isClient(a netip.Addr) bool {
 	return false
 }
 
-// spot is an end of a conversation by its host's name. The diagram's lanes
+// hostPort is an end of a conversation by its host's name. The diagram's lanes
 // know it where the end was heard; several hosts may have the address.
-func (w *world) spot(q *report.Sequence, at netip.AddrPort) string {
+func (w *world) hostPort(q *report.Sequence, at netip.AddrPort) string {
 	port := ":" + strconv.Itoa(int(at.Port()))
 	for _, l := range q.Lanes {
 		if l.Address == at.String() {

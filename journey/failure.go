@@ -152,7 +152,7 @@ func attributesOf(s *subject) string {
 	t := s.value.Type()
 	for i := range t.NumField() {
 		f := s.value.Field(i)
-		name := attributeName(t.Field(i))
+		name := typedName(t.Field(i))
 		if name == "" || f.IsZero() {
 			continue
 		}

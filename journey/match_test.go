@@ -2,6 +2,7 @@ package journey
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,5 +67,14 @@ func TestTry(t *testing.T) {
 				m.last = f.found.at
 			}
 		}
+	}
+}
+
+// TestNamesCanBeTyped: a failure names attributes as a script writes them.
+func TestNamesCanBeTyped(t *testing.T) {
+	fact := trace.OriginFetch{Status: 200, FirstByte: trace.Millis(20 * time.Millisecond)}
+	got := attributesOf(&subject{value: reflect.ValueOf(fact)})
+	if !strings.Contains(got, "first_byte=20ms") || strings.Contains(got, "_ms") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -16,6 +16,9 @@ type Journey struct {
 	Name  string // the file's name without directory and ending
 	Title string // the first line of the comment that it begins with
 	About string // the rest of that comment
+	// States counts the statements that say what must be seen: expect, await
+	// and read. A journey without any passes when nothing that it does fails.
+	States int
 
 	steps []*step
 	files *txtar.Archive
@@ -43,7 +46,7 @@ type action interface {
 // Parse reads a journey. file names it in messages. The error is [Problems]:
 // all that is wrong, not just the first.
 func Parse(file string, text []byte) (*Journey, error) {
-	p := &parser{file: file, names: map[string]string{}, given: map[string]bool{}}
+	p := &parser{file: file, names: map[string]string{}, given: map[string]bool{}, addrs: map[spot]string{}}
 	if len(text) > maxText {
 		p.fail(place{1, 1}, "the file has %d bytes; %d at most", len(text), maxText)
 		return nil, p.problems
@@ -56,6 +59,10 @@ func Parse(file string, text []byte) (*Journey, error) {
 	for _, l := range p.readLines(script) {
 		if s := p.step(l); s != nil {
 			p.journey.steps = append(p.journey.steps, s)
+			switch s.do.(type) {
+			case *expectation, *readAction:
+				p.journey.States++
+			}
 		}
 	}
 	if len(p.problems) > 0 {
@@ -93,6 +100,7 @@ type parser struct {
 	problems Problems
 	names    map[string]string // declared name → what it is
 	given    map[string]bool   // files there are, certificates included
+	addrs    map[spot]string   // who has an address
 }
 
 func (p *parser) fail(at place, format string, args ...any) {

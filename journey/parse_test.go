@@ -47,6 +47,9 @@ func TestProblems(t *testing.T) {
 		{"a comment and nothing more", "# Why?\n", "1:1: there is no statement"},
 		{"another kind of file", "# PNG\n\x89PNG\xff\xff", "2:1: byte 0x89: a journey is text in UTF-8"},
 		{"what would drive a terminal", "# \x1b[31mred\n" + hosts, `1:3: U+001B is a control character: in quotes, write \xHH`},
+		{"an address twice on a switch", "switch s\nhost a on s 192.0.2.1/24\nhost b on s 192.0.2.1/24", `3:13: a has the address 192.0.2.1 on s already: give b another`},
+		{"an address twice over links", "switch s\nhost a on s 192.0.2.1/24\nhost b\nlink b 192.0.2.1/24 s 1ms", `4:8: a has the address 192.0.2.1 on s already`},
+		{"an address twice in a region", "region eu 192.0.2.0/24\nhost a in eu 192.0.2.9\nhost b in eu 192.0.2.9", `3:14: a has the address 192.0.2.9 on eu already`},
 		{"until without end", hosts + "expect tcp.state until tcp.close", "until goes with never, every and count"},
 	}
 	for _, tt := range tests {
@@ -84,6 +87,19 @@ func TestOpening(t *testing.T) {
 	}
 	if j.Name != "07-arp" || j.Title != "Who has it?" || j.About != "ARP asks.\nAnd hears." {
 		t.Errorf("got %q, %q, %q", j.Name, j.Title, j.About)
+	}
+}
+
+// TestStates: what counts as saying what must be seen.
+func TestStates(t *testing.T) {
+	for script, want := range map[string]int{
+		hosts + "ping client server":                                          0,
+		hosts + "ping client server\nexpect host client":                      1,
+		hosts + "udp client 9 as u\nread u nothing for 1s\nawait host client": 2,
+	} {
+		if got := parsed(t, script).States; got != want {
+			t.Errorf("%q states %d, want %d", script, got, want)
+		}
 	}
 }
 

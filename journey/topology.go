@@ -163,12 +163,15 @@ func (a *args) host(h *hostAction) action {
 		case a.keyword("in") && !h.router:
 			h.region = a.of("region")
 			for addr, err := netip.ParseAddr(a.peek().text); err == nil; addr, err = netip.ParseAddr(a.peek().text) {
-				a.take()
+				a.claim(a.take(), h.region, addr, h.name)
 				h.addrs = append(h.addrs, addr)
 			}
 			a.declareLink(h.name, h.region)
 		case a.keyword("on"):
-			at := attachment{to: a.of("switch"), prefix: read(a, "the address on it", parsePrefix)}
+			at := attachment{to: a.of("switch")}
+			w := a.peek()
+			at.prefix = read(a, "the address on it", parsePrefix)
+			a.claim(w, at.to, at.prefix.Addr(), h.name)
 			h.on = append(h.on, at)
 			a.declareLink(h.name, at.to)
 		case a.keyword("via"):
@@ -215,7 +218,7 @@ func (h *hostAction) do(t *task) error {
 		return t.watch(k, h.name, h.region)
 	}
 	for _, at := range h.on {
-		if err := t.connect(end{h.name, at.prefix}, end{at.to, netip.Prefix{}}, h.there, h.back); err != nil {
+		if err := t.connect(end{node: h.name, prefix: at.prefix}, end{node: at.to}, h.there, h.back); err != nil {
 			return err
 		}
 	}
@@ -223,6 +226,27 @@ func (h *hostAction) do(t *task) error {
 		return made.AddRoute(stack.Route{Prefix: everywhere(h.via), Via: h.via})
 	}
 	return nil
+}
+
+// claim refuses an address that another host on the same Ethernet has: both
+// would answer for it, and who is heard would be a matter of who spoke last.
+// In another region the address may well be, as with anycast.
+func (a *args) claim(w word, segment string, addr netip.Addr, who string) {
+	if a.failed {
+		return
+	}
+	at := spot{segment, addr}
+	if other, taken := a.addrs[at]; taken && other != who {
+		a.failAt(w, "%s has the address %v on %s already: give %s another", other, addr, segment, who)
+		return
+	}
+	a.addrs[at] = who
+}
+
+// spot is an address on a switch or in a region.
+type spot struct {
+	segment string
+	addr    netip.Addr
 }
 
 // everywhere is the default route of the gateway's family.
@@ -237,6 +261,7 @@ func everywhere(via netip.Addr) netip.Prefix {
 type end struct {
 	node   string
 	prefix netip.Prefix
+	at     word // the address in the script
 }
 
 // linkAction is link A [ADDRESS/LENGTH] B [ADDRESS/LENGTH] SHAPE.
@@ -250,6 +275,11 @@ func parseLink(a *args) action {
 	k.b = a.end()
 	if !a.failed {
 		a.declareLink(k.a.node, k.b.node)
+		for _, ends := range [2][2]end{{k.a, k.b}, {k.b, k.a}} {
+			if one, on := ends[0], ends[1]; a.names[on.node] == "switch" && one.prefix.IsValid() {
+				a.claim(one.at, on.node, one.prefix.Addr(), one.node)
+			}
+		}
 	}
 	k.there, k.back = a.shape()
 	return k
@@ -258,7 +288,7 @@ func parseLink(a *args) action {
 func (a *args) end() end {
 	e := end{node: a.of("host", "router", "switch")}
 	if w := a.peek(); strings.Contains(w.text, "/") && len(w.text) > 1 {
-		e.prefix = read(a, "the address", parsePrefix)
+		e.at, e.prefix = w, read(a, "the address", parsePrefix)
 	} else if a.names[e.node] != "switch" && !a.failed {
 		a.failHere("the address of %s on this link is missing, such as 192.0.2.1/24", e.node)
 	}

@@ -137,7 +137,9 @@ func (h *Host) forget(c *TCPConn) {
 	}
 	delete(h.connections, c.key)
 	h.unset(&c.timer)
-	if c.listener != nil && !c.established {
+	// One that waits for Accept is handed out all the same, as on Linux: its
+	// user reads what had arrived and hears how it ended.
+	if c.listener != nil && !c.conn.Queued() {
 		delete(c.listener.children, c.conn)
 		c.listener = nil
 	}

@@ -38,7 +38,6 @@ type TCPConn struct {
 	readLate       bool // the deadline has passed
 	writeLate      bool
 	closed         bool // by its user
-	established    bool // it was handed to a user
 	told           bool // a Write has returned why the connection broke
 	reset          bool // Close is to send a RST
 	lostWay        bool // no route leads to the peer

@@ -41,7 +41,6 @@ func (h *Host) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) 
 		case c.conn.Err() != nil:
 			return fail(c.LocalAddr(), connError("connect", c.conn.Err()))
 		case c.conn.State() > tcp.SynReceived:
-			c.established = true
 			return c, nil
 		case ctx.Err() != nil:
 			c.closed = true

@@ -147,7 +147,7 @@ func (h *Host) renewed(old *TCPConn, local, remote netip.AddrPort) bool {
 }
 
 // Accept returns the next connection whose handshake is complete, a
-// *[TCPConn].
+// *[TCPConn]. The peer may have reset it meanwhile: its Read tells.
 func (l *TCPListener) Accept() (net.Conn, error) {
 	c, err := l.AcceptTCP()
 	if err != nil {
@@ -169,12 +169,10 @@ func (l *TCPListener) AcceptTCP() (*TCPConn, error) {
 			return nil, l.fail("accept", os.ErrDeadlineExceeded)
 		}
 		if conn := l.tcp.Accept(); conn != nil {
-			if c := l.children[conn]; c != nil {
-				delete(l.children, conn)
-				c.listener, c.established = nil, true
-				return c, nil
-			}
-			continue // it was reset meanwhile
+			c := l.children[conn]
+			delete(l.children, conn)
+			c.listener = nil
+			return c, nil
 		}
 		h.wait(&l.waiting)
 	}

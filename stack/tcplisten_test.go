@@ -83,6 +83,67 @@ func TestListener(t *testing.T) {
 	})
 }
 
+// TestAcceptReset: a connection that was reset while it waited is handed out
+// in its turn, with what had arrived and with how it ended.
+func TestAcceptReset(t *testing.T) {
+	for _, cookies := range []tcp.CookieMode{tcp.Always, tcp.Never} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t, time.Millisecond, Config{}, Config{Cookies: cookies})
+			l := listenTCP(t, p.b, "192.0.2.2:80")
+			for n := range 3 {
+				c := dialTCP(t, p.a, "192.0.2.2:80")
+				c.Write([]byte{byte(n)})
+				time.Sleep(time.Second)
+				if n == 1 {
+					c.SetLinger(0)
+					c.Close()
+					time.Sleep(time.Second)
+				}
+			}
+			for n := range 3 {
+				s, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := make([]byte, 1)
+				if _, err := io.ReadFull(s, b); err != nil || int(b[0]) != n {
+					t.Errorf("cookies %v: connection %d is number %d, %v", cookies, n, b[0], err)
+				}
+				if n == 1 {
+					if _, err := s.Read(b); !errors.Is(err, syscall.ECONNRESET) {
+						t.Errorf("cookies %v: read of a connection that was reset: %v", cookies, err)
+					}
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(l.children) != 0 {
+				t.Errorf("%d connections are kept", len(l.children))
+			}
+		})
+	}
+}
+
+// TestCloseReset: what was reset while it waited is gone with its listener.
+func TestCloseReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, time.Millisecond, Config{}, Config{})
+		l := listenTCP(t, p.b, "192.0.2.2:80")
+		c := dialTCP(t, p.a, "192.0.2.2:80")
+		c.SetLinger(0)
+		c.Close()
+		time.Sleep(time.Second)
+		if len(l.children) != 1 || len(p.b.connections) != 0 {
+			t.Errorf("%d wait, %d are in the table", len(l.children), len(p.b.connections))
+		}
+		l.Close()
+		if len(l.children) != 0 || len(p.b.connections) != 0 {
+			t.Errorf("%d wait, %d are in the table", len(l.children), len(p.b.connections))
+		}
+	})
+}
+
 // TestBacklog: what the backlog has no room for waits at the client, and
 // gets in when there is room.
 func TestBacklog(t *testing.T) {

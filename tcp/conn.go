@@ -14,6 +14,7 @@ type Conn struct {
 	local, remote netip.AddrPort
 	listener      *Listener // that still counts us, until the handshake ends
 	halfOpen      int       // our place among its half-open connections
+	queued        bool      // it waits for Accept
 	err           error     // why it ended
 	soft          error     // what the network said last and what may pass (RFC 5461)
 	cc            algorithm

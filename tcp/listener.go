@@ -194,6 +194,7 @@ func (l *Listener) settled(c *Conn) {
 	c.listener = nil
 	if c.state != Closed {
 		l.ready = append(l.ready, c)
+		c.queued = true
 	}
 }
 
@@ -201,7 +202,7 @@ func (l *Listener) settled(c *Conn) {
 func (l *Listener) full() bool { return len(l.ready) >= l.cfg.Backlog }
 
 // Accept returns the connection that has waited longest, or nil. It may have
-// ended meanwhile; its Read tells how.
+// ended meanwhile; its Read tells how, after what had arrived.
 func (l *Listener) Accept() *Conn {
 	if len(l.ready) == 0 {
 		return nil
@@ -209,8 +210,12 @@ func (l *Listener) Accept() *Conn {
 	c := l.ready[0]
 	l.ready[0] = nil
 	l.ready = l.ready[1:]
+	c.queued = false
 	return c
 }
+
+// Queued reports whether c was made by a listener and waits for its Accept.
+func (c *Conn) Queued() bool { return c.queued }
 
 // Ready reports whether Accept would return a connection.
 func (l *Listener) Ready() bool { return len(l.ready) > 0 }
@@ -220,7 +225,7 @@ func (l *Listener) Ready() bool { return len(l.ready) > 0 }
 func (l *Listener) Close(now Time) []*Conn {
 	all := slices.Concat(l.ready, l.half)
 	for _, c := range all {
-		c.listener = nil
+		c.listener, c.queued = nil, false
 		c.Abort(now)
 	}
 	l.ready, l.half = nil, nil

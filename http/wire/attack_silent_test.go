@@ -181,13 +181,6 @@ func attacked(t *testing.T, config *tls.Config) (*serving, string) {
 	return startServing(t, &Server{TLS: config, Handler: hit(100), Limits: Limits{ParkAfter: time.Millisecond}}, l), l.Addr().String()
 }
 
-// connections is the number of those that are open.
-func (v *serving) connections() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return len(v.conns)
-}
-
 // startServing is startServer for who looks inside.
 func startServing(t *testing.T, s *Server, l net.Listener) *serving {
 	v := newServing(t.Context(), s)

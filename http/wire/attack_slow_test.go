@@ -3,9 +3,12 @@ package wire
 import (
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -261,6 +264,50 @@ func TestUnreadResponses(t *testing.T) {
 		v.mu.Unlock()
 		for _, p := range peers {
 			p.conn.Close()
+		}
+		l.Close()
+		<-done
+		v.drain()
+	})
+}
+
+// connections is the number of those that are open.
+func (v *serving) connections() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.conns)
+}
+
+// scarce is a listener in a process with few file descriptors.
+type scarce struct {
+	*memListener
+	open func() int
+}
+
+func (l scarce) Accept() (net.Conn, error) {
+	if l.open() >= siege {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.memListener.Accept()
+}
+
+// TestNoFilesLeft: where the system allows fewer descriptors than there may be
+// connections, silent ones make room for a visitor all the same.
+func TestNoFilesLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newServing(t.Context(), &Server{Handler: HandlerFunc(echo)})
+		l := scarce{newMemListener(), v.connections}
+		done := make(chan error)
+		go func() { done <- v.accept(t.Context(), l) }()
+		for range 3 * siege {
+			c, err := l.dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		if took := visit(t, l.memListener); took > 0 {
+			t.Errorf("a visitor waited %v", took)
 		}
 		l.Close()
 		<-done

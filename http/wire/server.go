@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -160,6 +161,7 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 			go c.serve()
 		case ctx.Err() != nil:
 			return err // of the listener that was closed
+		case outOfFiles(err) && v.evictSome():
 		case temporary(err):
 			select {
 			case <-time.After(pause):
@@ -170,6 +172,30 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 			return err
 		}
 	}
+}
+
+// outOfFiles reports whether the process, or the system, has no file
+// descriptor left.
+func outOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// evictAtOnce is how many idle connections are closed when there is no file
+// descriptor for a new one: the connections to origins need some too.
+const evictAtOnce = 32
+
+// evictSome closes a few idle connections, and reports whether there were any.
+// It is for systems that allow fewer descriptors than Limits.Connections.
+func (v *serving) evictSome() (some bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for range evictAtOnce {
+		if !v.evictIdle() {
+			return some
+		}
+		some = true
+	}
+	return some
 }
 
 // temporary reports whether an accept may succeed later. The method is

@@ -93,9 +93,9 @@ func TestOpening(t *testing.T) {
 // TestStates: what counts as saying what must be seen.
 func TestStates(t *testing.T) {
 	for script, want := range map[string]int{
-		hosts + "ping client server":                                          0,
-		hosts + "ping client server\nexpect host client":                      1,
-		hosts + "udp client 9 as u\nread u nothing for 1s\nawait host client": 2,
+		hosts + "ping client server":                                        0,
+		hosts + "ping client server\nexpect never tcp.state":                1,
+		hosts + "udp client 9 as u\nread u nothing for 1s\nawait tcp.state": 2,
 	} {
 		if got := parsed(t, script).States; got != want {
 			t.Errorf("%q states %d, want %d", script, got, want)

@@ -20,6 +20,11 @@ type Document struct {
 	Sequences []Sequence
 	Tables    []Table
 	Notes     []string // remarks at the end, a paragraph each
+	// Parts are documents of their own that follow, each under its title;
+	// what stands in one is titled with its Name before it. Their own Parts
+	// and Sums are not drawn.
+	Parts []Document
+	Name  string // of a part: a word or two; may be empty
 }
 
 // Sum is one number that counts, such as "goodput", "8.9 Mbit/s",

@@ -8,6 +8,7 @@ const (
 	maxSteps     = 2000 // steps of one load: about 2 MB of page
 	maxDiagrams  = 40   // charts, and sequences, of a document
 	maxTables    = 40
+	maxParts     = 60 // parts of a document, each with as many loads and diagrams
 	maxSums      = 24 // numbers under the title
 	maxTableRows = 1000
 	maxRemarks   = 100    // paragraphs of Document.Notes

@@ -18,15 +18,47 @@ var pageCSS string
 // sheet is a document being written. Errors stay in the writer until the end.
 type sheet struct {
 	*bufio.Writer
-	d *Document
+	d      *Document
+	prefix string // of all ids: "" or that of a part
+	level  int    // of the sections' headings
 }
 
 // writePage writes the document from its head to its end.
 func writePage(w io.Writer, d *Document) error {
-	p := sheet{bufio.NewWriter(w), d}
+	p := sheet{Writer: bufio.NewWriter(w), d: d, level: 2}
 	p.head()
 	p.contents()
 	fmt.Fprintln(p, "<main>")
+	p.body()
+	for i := range d.Parts[:min(len(d.Parts), maxParts)] {
+		p.part(i)
+	}
+	p.leftOut(len(d.Parts)-maxParts, "part")
+	fmt.Fprintln(p, "</main>")
+	fmt.Fprintln(p, "<footer>Written by waypost. The page stands alone: it loads nothing and runs no scripts.</footer>")
+	fmt.Fprintln(p, "</body>\n</html>")
+	return p.Flush()
+}
+
+// partOf is the sheet on which a part of the document is written.
+func (p sheet) partOf(i int) sheet {
+	return sheet{Writer: p.Writer, d: &p.d.Parts[i], prefix: fmt.Sprintf("part-%d-", i+1), level: p.level + 1}
+}
+
+// part writes a part under its title.
+func (p sheet) part(i int) {
+	d, id := &p.d.Parts[i], fmt.Sprintf("part-%d", i+1)
+	p.section(id, d.Title, d.Summary)
+	p.partOf(i).body()
+	p.endSection()
+}
+
+// named is the title of something in a part, with the part's name before it.
+func (p sheet) named(title string) string { return join(" · ", p.d.Name, title) }
+
+// body writes what a document, or a part of it, consists of.
+func (p sheet) body() {
+	d := p.d
 	for i := range d.Loads[:min(len(d.Loads), maxLoads)] {
 		p.load(i)
 	}
@@ -44,10 +76,6 @@ func writePage(w io.Writer, d *Document) error {
 	}
 	p.leftOut(len(d.Tables)-maxTables, "table")
 	p.remarks()
-	fmt.Fprintln(p, "</main>")
-	fmt.Fprintln(p, "<footer>Written by waypost. The page stands alone: it loads nothing and runs no scripts.</footer>")
-	fmt.Fprintln(p, "</body>\n</html>")
-	return p.Flush()
 }
 
 // head writes everything down to the sums. The policy says that the page
@@ -84,21 +112,18 @@ func (p sheet) head() {
 	fmt.Fprintln(p, "</header>")
 }
 
-// contents lists the sections where there are several.
+// entry is a line of the table of contents.
+type entry struct{ id, title string }
+
+// contents lists the sections where there are several; of a document with
+// parts, its own and the parts.
 func (p sheet) contents() {
-	type entry struct{ id, title string }
-	var entries []entry
-	for i, l := range p.d.Loads[:min(len(p.d.Loads), maxLoads)] {
-		entries = append(entries, entry{fmt.Sprintf("load-%d", i+1), p.loadTitle(i) + " " + l.URL})
+	entries := p.entries()
+	for i := range p.d.Parts[:min(len(p.d.Parts), maxParts)] {
+		entries = append(entries, entry{fmt.Sprintf("part-%d", i+1), join(" · ", p.d.Parts[i].Name, p.d.Parts[i].Title)})
 	}
-	for i, c := range p.d.Charts[:min(len(p.d.Charts), maxDiagrams)] {
-		entries = append(entries, entry{fmt.Sprintf("chart-%d", i+1), c.Title})
-	}
-	for i, q := range p.d.Sequences[:min(len(p.d.Sequences), maxDiagrams)] {
-		entries = append(entries, entry{fmt.Sprintf("sequence-%d", i+1), q.Title})
-	}
-	for i, t := range p.d.Tables[:min(len(p.d.Tables), maxTables)] {
-		entries = append(entries, entry{fmt.Sprintf("table-%d", i+1), t.Title})
+	if len(p.d.Parts) == 1 {
+		entries = append(entries, p.partOf(0).entries()...)
 	}
 	if len(entries) < 3 {
 		return
@@ -110,9 +135,27 @@ func (p sheet) contents() {
 	fmt.Fprintln(p, "</ul></nav>")
 }
 
+// entries are the sections of a document, or of a part of it.
+func (p sheet) entries() []entry {
+	var entries []entry
+	for i, l := range p.d.Loads[:min(len(p.d.Loads), maxLoads)] {
+		entries = append(entries, entry{fmt.Sprintf("%sload-%d", p.prefix, i+1), p.named(p.loadTitle(i) + " " + l.URL)})
+	}
+	for i, c := range p.d.Charts[:min(len(p.d.Charts), maxDiagrams)] {
+		entries = append(entries, entry{fmt.Sprintf("%schart-%d", p.prefix, i+1), p.named(c.Title)})
+	}
+	for i, q := range p.d.Sequences[:min(len(p.d.Sequences), maxDiagrams)] {
+		entries = append(entries, entry{fmt.Sprintf("%ssequence-%d", p.prefix, i+1), p.named(q.Title)})
+	}
+	for i, t := range p.d.Tables[:min(len(p.d.Tables), maxTables)] {
+		entries = append(entries, entry{fmt.Sprintf("%stable-%d", p.prefix, i+1), p.named(t.Title)})
+	}
+	return entries
+}
+
 // section opens a part of the page; the caller closes it.
 func (p sheet) section(id, title, summary string) {
-	fmt.Fprintf(p, "<section id=\"%s\" aria-labelledby=\"%s-h\">\n<h2 id=\"%s-h\">%s</h2>\n", id, id, id, harmless(title))
+	fmt.Fprintf(p, "<section id=\"%s\" aria-labelledby=\"%s-h\">\n<h%d id=\"%s-h\">%s</h%d>\n", id, id, p.level, id, harmless(title), p.level)
 	p.paragraphs(summary)
 }
 
@@ -126,8 +169,8 @@ func (p sheet) scroll(name string) {
 func (p sheet) endScroll() { fmt.Fprintln(p, "</div>") }
 
 func (p sheet) chart(i int) {
-	c, id := &p.d.Charts[i], fmt.Sprintf("chart-%d", i+1)
-	p.section(id, c.Title, c.Summary)
+	c, id := &p.d.Charts[i], fmt.Sprintf("%schart-%d", p.prefix, i+1)
+	p.section(id, p.named(c.Title), c.Summary)
 	p.scroll(c.Title)
 	writeChart(picture{p.Writer}, id, c)
 	p.endScroll()
@@ -163,9 +206,9 @@ func (p sheet) turns(c *Chart) {
 }
 
 func (p sheet) sequence(i int) {
-	q, id := &p.d.Sequences[i], fmt.Sprintf("sequence-%d", i+1)
+	q, id := &p.d.Sequences[i], fmt.Sprintf("%ssequence-%d", p.prefix, i+1)
 	segments := ordered(q)
-	p.section(id, q.Title, q.Summary)
+	p.section(id, p.named(q.Title), q.Summary)
 	if len(segments) > maxRungs && !p.charted(q) && len(q.Lanes) > 0 && numbered(segments) {
 		plot := Chart{Title: q.Title + ", time against sequence number", Trail: q, Notes: q.Notes}
 		p.scroll(plot.Title)
@@ -254,8 +297,8 @@ func (p sheet) list(q *Sequence, segments []Segment) {
 }
 
 func (p sheet) table(i int) {
-	t, id := &p.d.Tables[i], fmt.Sprintf("table-%d", i+1)
-	p.section(id, t.Title, t.Summary)
+	t, id := &p.d.Tables[i], fmt.Sprintf("%stable-%d", p.prefix, i+1)
+	p.section(id, p.named(t.Title), t.Summary)
 	p.scroll(t.Title)
 	fmt.Fprint(p, "<table><thead><tr>")
 	for _, h := range t.Head {
@@ -283,7 +326,7 @@ func (p sheet) remarks() {
 	if len(p.d.Notes) == 0 {
 		return
 	}
-	p.section("notes", "Notes", "")
+	p.section(p.prefix+"notes", p.named("Notes"), "")
 	for _, n := range p.d.Notes[:min(len(p.d.Notes), maxRemarks)] {
 		p.paragraphs(n)
 	}

@@ -12,8 +12,8 @@ import (
 
 // load writes a page load: the waterfall, every step and the stations.
 func (p sheet) load(i int) {
-	l, id := &p.d.Loads[i], fmt.Sprintf("load-%d", i+1)
-	p.section(id, p.loadTitle(i)+" "+l.URL, loadSummary(l))
+	l, id := &p.d.Loads[i], fmt.Sprintf("%sload-%d", p.prefix, i+1)
+	p.section(id, p.named(p.loadTitle(i)+" "+l.URL), loadSummary(l))
 	p.scroll("Waterfall of " + l.URL)
 	writeWaterfall(picture{p.Writer}, id, l)
 	p.endScroll()

@@ -371,3 +371,32 @@ func TestClock(t *testing.T) {
 		}
 	}
 }
+
+// TestParts: each part stands under its title with its comment, after the
+// document's own tables, what is in it bears its name, and no id is there
+// twice.
+func TestParts(t *testing.T) {
+	part := whole()
+	part.Name, part.Title, part.Summary = "07-arp", "Who has it?", "ARP asks."
+	second := part
+	second.Name = "08-multicast"
+	page := htmlOf(t, Document{Title: "Journeys", Tables: []Table{{Title: "Outcome", Head: []string{"journey"}}}, Parts: []Document{part, second}})
+	at := -1
+	for _, want := range []string{
+		`href="#part-2">08-multicast · Who has it?`, `<h2 id="table-1-h">Outcome`, `<section id="part-1" `, "<p>ARP asks.</p>",
+		`<h3 id="part-1-load-1-h">07-arp · Load 1 of 2:`, `<h3 id="part-1-sequence-1-h">07-arp · `, `<section id="part-2" `, `<h3 id="part-2-load-1-h">08-multicast · Load`,
+	} {
+		i := strings.Index(page, want)
+		if i <= at {
+			t.Errorf("%s is at %d, what stands before it at %d", want, i, at)
+		}
+		at = i
+	}
+	seen := map[string]bool{}
+	for _, id := range regexp.MustCompile(` id="[^"]*"`).FindAllString(page, -1) {
+		if seen[id] {
+			t.Errorf("%s is there twice", id)
+		}
+		seen[id] = true
+	}
+}

@@ -37,3 +37,27 @@ func TestLabRun(t *testing.T) {
 		t.Errorf("a script that is wrong: code %d, %s", code, errs)
 	}
 }
+
+// TestLabRunTells: the seed in the JSON is the one that was used, a journey
+// that states nothing says so, and a page of several says which is which.
+func TestLabRunTells(t *testing.T) {
+	seeded := file(t, "seeded.txt", "# A title\n#\n# What it teaches.\nseed 42\nregion home 192.0.2.0/24\nhost client in home\nexpect never tcp.state\n")
+	idle := file(t, "idle.txt", "wait 1s\n")
+	out := filepath.Join(t.TempDir(), "out")
+	text, errs, code := waypost(t, "lab", "run", seeded, idle, "--json", out+".json", "--html", out+".html")
+	if code != exitOK || !strings.Contains(text, "states nothing") || strings.Count(text, "states nothing") != 1 {
+		t.Errorf("code %d, %s%s", code, text, errs)
+	}
+	record, err := os.ReadFile(out + ".json")
+	if err != nil || !strings.Contains(string(record), `"seed": 42,`) || !strings.Contains(string(record), `"seed": 1,`) {
+		t.Errorf("%v, the record: %s", err, record)
+	}
+	page, err := os.ReadFile(out + ".html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(page), ">Outcome</h2>")
+	if !ok || !strings.Contains(after, ">A title</h2>") || !strings.Contains(after, "What it teaches.") {
+		t.Errorf("the page does not begin with the outcome, or has not the journeys behind it")
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,6 +97,9 @@ func (v *labView) end(r *journey.Result) {
 	}
 	took := fmt.Sprintf("%v virtual, %v", r.Virtual.Round(time.Millisecond), r.Wall.Round(time.Millisecond))
 	title := fmt.Sprintf("%-*s  %s", v.width, r.Journey.Name, r.Journey.Title)
+	if r.Passed() && r.Journey.States == 0 {
+		took = statesNothing + ": there is no expect in it; " + took
+	}
 	switch {
 	case r.Passed():
 		fmt.Fprintf(v.out, "%s  %s %s\n", v.style.Success("PASS"), title, v.style.Note("("+took+")"))
@@ -108,6 +112,16 @@ func (v *labView) end(r *journey.Result) {
 			fmt.Fprintln(v.out, indented(r.Err.Error()))
 		}
 	}
+	if r.Disturbed > 0 {
+		fmt.Fprintln(v.out, indented(v.style.Note(fmt.Sprintf("the machine was busy %s: what happens at one instant may come in another order in another run", times(r.Disturbed)))))
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func indented(s string) string { return "      " + strings.ReplaceAll(s, "\n", "\n      ") }
@@ -119,13 +133,16 @@ type outcome struct {
 	File     string           `json:"file"`
 	Outcome  string           `json:"outcome"` // pass or fail
 	Why      string           `json:"why,omitempty"`
-	Seed     uint64           `json:"seed"`
+	Seed     uint64           `json:"seed"` // the one that was used
 	Virtual  trace.Millis     `json:"virtual_ms"`
 	Wall     trace.Millis     `json:"wall_ms"`
 	Failures []journeyFailure `json:"failures"`
 	Missed   int              `json:"missed,omitempty"`
-	Loads    []trace.Load     `json:"loads"`
-	Events   []trace.Event    `json:"events"`
+	// Disturbed is how often the machine got in the way: where it is there,
+	// another run may have another order within an instant.
+	Disturbed int           `json:"disturbed,omitempty"`
+	Loads     []trace.Load  `json:"loads"`
+	Events    []trace.Event `json:"events"`
 }
 
 type journeyFailure struct {
@@ -160,9 +177,9 @@ func (r *labRun) writeJSON(results []*journey.Result) error {
 	all := []outcome{}
 	for _, x := range results {
 		o := outcome{
-			Name: x.Journey.Name, Title: x.Journey.Title, File: x.Journey.File, Outcome: "pass", Seed: r.seed,
+			Name: x.Journey.Name, Title: x.Journey.Title, File: x.Journey.File, Outcome: "pass", Seed: x.Seed,
 			Virtual: trace.Millis(x.Virtual), Wall: trace.Millis(x.Wall), Failures: []journeyFailure{},
-			Missed: x.Missed, Loads: x.Loads, Events: x.Events,
+			Missed: x.Missed, Disturbed: x.Disturbed, Loads: x.Loads, Events: x.Events,
 		}
 		switch {
 		case x.Err != nil:
@@ -185,16 +202,15 @@ func (r *labRun) writeJSON(results []*journey.Result) error {
 	})
 }
 
-// document is the report of all journeys.
+// document is the report of all journeys: the outcome, then each of them with
+// what it teaches and what was seen.
 func document(results []*journey.Result) report.Document {
 	d := report.Document{Title: "Journeys"}
-	if len(results) == 1 {
-		d.Title, d.Summary = results[0].Journey.Title, results[0].Journey.About
-	}
 	table := report.Table{Title: "Outcome", Head: []string{"journey", "outcome", "virtual time", "what was expected and not seen"}}
 	for _, x := range results {
 		outcome, why := "passed", ""
-		if !x.Passed() {
+		switch {
+		case !x.Passed():
 			outcome = "failed"
 			for _, f := range x.Failures {
 				why += f.Error() + "\n"
@@ -202,11 +218,22 @@ func document(results []*journey.Result) report.Document {
 			if x.Err != nil {
 				why += x.Err.Error()
 			}
+		case x.Journey.States == 0:
+			outcome = "passed, " + statesNothing
 		}
 		table.Rows = append(table.Rows, []string{x.Journey.Name, outcome, x.Virtual.Round(time.Microsecond).String(), why})
-		d.Loads = append(d.Loads, x.Loads...)
-		d.Sequences = append(d.Sequences, x.Sequences...)
+		d.Parts = append(d.Parts, report.Document{
+			Name: x.Journey.Name, Title: cmp.Or(x.Journey.Title, x.Journey.Name), Summary: x.Journey.About,
+			Loads: x.Loads, Sequences: x.Sequences,
+		})
 	}
-	d.Tables = append(d.Tables, table)
+	d.Tables = []report.Table{table}
+	if len(d.Parts) == 1 { // it is all there is: its title is the page's
+		d.Title, d.Summary, d.Parts[0].Summary = d.Parts[0].Title, d.Parts[0].Summary, ""
+		d.Parts[0].Title = "What was seen"
+	}
 	return d
 }
+
+// statesNothing is said of a journey without expectations.
+const statesNothing = "states nothing"

@@ -66,12 +66,6 @@ func end(sum, carry uint64) Sum {
 	return Sum(sum + carry)
 }
 
-// AddUint16 adds one 16-bit number.
-func (s Sum) AddUint16(v uint16) Sum {
-	sum, carry := bits.Add64(uint64(s), uint64(bits.ReverseBytes16(v)), 0)
-	return end(sum, carry)
-}
-
 // Checksum folds the sum to 16 bits and returns its complement: what is
 // written into a checksum field. Over bytes that hold a right checksum it
 // is 0.

@@ -27,34 +27,6 @@ func MulticastMAC(group netip.Addr) MAC {
 	return MAC{0x33, 0x33, a[12], a[13], a[14], a[15]}
 }
 
-// ParseMAC reads the form 02:00:5e:10:00:01, with hex digits of either case.
-func ParseMAC(s string) (MAC, error) {
-	var m MAC
-	if len(s) != 17 {
-		return MAC{}, fmt.Errorf("parse MAC address %q: want six pairs of hex digits joined by colons", s)
-	}
-	for i := range m {
-		hi, lo := unhex(s[3*i]), unhex(s[3*i+1])
-		if hi > 15 || lo > 15 || i < 5 && s[3*i+2] != ':' {
-			return MAC{}, fmt.Errorf("parse MAC address %q: want six pairs of hex digits joined by colons", s)
-		}
-		m[i] = hi<<4 | lo
-	}
-	return m, nil
-}
-
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 0xff
-}
-
 // IsMulticast reports whether m names a group; the broadcast address is one.
 func (m MAC) IsMulticast() bool { return m[0]&1 == 1 }
 

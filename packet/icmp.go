@@ -59,9 +59,8 @@ const (
 
 // Codes of ICMPv6ParameterProblem (RFC 4443 §3.4).
 const (
-	ICMPv6ErroneousHeader    uint8 = 0
-	ICMPv6UnknownNextHeader  uint8 = 1
-	ICMPv6UnrecognizedOption uint8 = 2
+	ICMPv6ErroneousHeader   uint8 = 0
+	ICMPv6UnknownNextHeader uint8 = 1
 )
 
 // ICMPSize is the length of the fixed part of an ICMP message in bytes.
@@ -73,10 +72,6 @@ type ICMP struct {
 	Type, Code uint8
 	Rest       uint32
 }
-
-// EchoRest packs the identifier and sequence number of an echo message for
-// Rest.
-func EchoRest(id, seq uint16) uint32 { return uint32(id)<<16 | uint32(seq) }
 
 // Echo returns the identifier and sequence number of an echo message.
 func (m ICMP) Echo() (id, seq uint16) { return uint16(m.Rest >> 16), uint16(m.Rest) }

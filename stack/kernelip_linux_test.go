@@ -144,11 +144,11 @@ func TestKernelPing(t *testing.T) {
 // echo sends an echo request from the kernel to the host and waits for its
 // reply.
 func (k *kernel) echo(family int) error {
-	network, request := "ip4:icmp", packet.ICMP{Type: packet.ICMPv4Echo, Rest: packet.EchoRest(7, 1)}.AppendV4(nil, document(100))
+	network, request := "ip4:icmp", packet.ICMP{Type: packet.ICMPv4Echo, Rest: 7<<16 | 1}.AppendV4(nil, document(100))
 	want := packet.ICMPv4EchoReply
 	if family == 1 {
 		// The kernel writes the checksum of ICMPv6 itself.
-		network, request = "ip6:ipv6-icmp", packet.ICMP{Type: packet.ICMPv6Echo, Rest: packet.EchoRest(7, 1)}.AppendV6(nil, theirs[1], ours[1], document(100))
+		network, request = "ip6:ipv6-icmp", packet.ICMP{Type: packet.ICMPv6Echo, Rest: 7<<16 | 1}.AppendV6(nil, theirs[1], ours[1], document(100))
 		want = packet.ICMPv6EchoReply
 	}
 	var c net.Conn

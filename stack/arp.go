@@ -87,23 +87,3 @@ func (i *Interface) sendARP(to packet.MAC, m packet.ARP) {
 	b := packet.Ethernet{Dst: to, Src: i.mac, Type: packet.TypeARP}.Append(h.out.bytes)
 	h.shut(&p, m.Append(b), false)
 }
-
-// Announce tells the link our addresses, as a host does that has come up or
-// taken over an address: a gratuitous ARP request for each IPv4 address
-// (RFC 5227 §3), an unsolicited neighbor advertisement for each IPv6 address
-// (RFC 4861 §7.2.6). Switches learn from it where we are.
-func (i *Interface) Announce() {
-	h := i.host
-	h.lock()
-	defer h.unlock()
-	if h.closed || !i.ethernet {
-		return
-	}
-	for _, p := range i.prefixes {
-		if a := p.Addr(); a.Is4() {
-			i.sendARP(packet.Broadcast(), packet.ARP{Op: packet.ARPRequest, SenderMAC: i.mac, SenderIP: a, TargetIP: a})
-		} else {
-			i.advertise(a, allNodes, packet.NeighborAdvertisement{Override: true})
-		}
-	}
-}

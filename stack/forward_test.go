@@ -224,7 +224,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%v via %v was added", r.Prefix, r.Via)
 		}
 	}
-	if !h.RemoveRoute(netip.MustParsePrefix("0.0.0.0/0")) || h.RemoveRoute(netip.MustParsePrefix("0.0.0.0/0")) {
+	if !h.removeRoute(netip.MustParsePrefix("0.0.0.0/0")) || h.removeRoute(netip.MustParsePrefix("0.0.0.0/0")) {
 		t.Error("a route can be removed once")
 	}
 	if _, ok := h.lookup(addr("203.0.113.1"), nil); ok {

@@ -235,10 +235,7 @@ func TestOrder(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		c := dialTCP(t, p.a, "192.0.2.2:80")
-		s, err := l.AcceptTCP()
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := acceptTCP(t, l)
 		for _, way := range [][2]*TCPConn{{c, s}, {s, c}} {
 			all.Go(func() {
 				for range 100 {

@@ -218,7 +218,7 @@ func TestReachability(t *testing.T) {
 func TestGratuitousARP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, time.Millisecond, Config{}, Config{})
-		p.ib.Announce()
+		p.ib.announce()
 		time.Sleep(10 * time.Millisecond)
 		if n := p.a.Neighbours(); len(n) != 0 {
 			t.Errorf("neighbours after an announcement of a stranger: %v", n)

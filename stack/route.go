@@ -60,18 +60,6 @@ func (h *Host) AddRoute(r Route) error {
 	return nil
 }
 
-// RemoveRoute removes the route of a prefix and reports whether there was
-// one.
-func (h *Host) RemoveRoute(prefix netip.Prefix) bool {
-	h.lock()
-	defer h.unlock()
-	prefix = prefix.Masked()
-	n := len(h.routes)
-	h.routes = slices.DeleteFunc(h.routes, func(r Route) bool { return r.Prefix == prefix })
-	h.generation++
-	return len(h.routes) < n
-}
-
 // Routes returns the table in the order in which it is looked through: the
 // longest prefix first.
 func (h *Host) Routes() []Route {

@@ -41,15 +41,22 @@ func dialTCP(t testing.TB, h *Host, to string) *TCPConn {
 	return c.(*TCPConn)
 }
 
+// acceptTCP takes a connection.
+func acceptTCP(t testing.TB, l *TCPListener) *TCPConn {
+	t.Helper()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*TCPConn)
+}
+
 // connected returns both ends of a connection from a to b.
 func (p *pair) connected(t testing.TB) (client, server *TCPConn) {
 	t.Helper()
 	l := listenTCP(t, p.b, "192.0.2.2:0")
 	client = dialTCP(t, p.a, l.Addr().String())
-	server, err := l.AcceptTCP()
-	if err != nil {
-		t.Fatal(err)
-	}
+	server = acceptTCP(t, l)
 	t.Cleanup(func() { server.Close() })
 	l.Close()
 	return client, server
@@ -67,10 +74,7 @@ func TestTCP(t *testing.T) {
 			if got, want := time.Since(start), 20*time.Millisecond; got != want {
 				t.Errorf("connected after %v, want %v", got, want)
 			}
-			s, err := l.AcceptTCP()
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := acceptTCP(t, l)
 			if link.AddrPort(s.RemoteAddr()) != link.AddrPort(c.LocalAddr()) || s.LocalAddr().String() != at {
 				t.Errorf("server has %v ↔ %v, client %v ↔ %v", s.LocalAddr(), s.RemoteAddr(), c.LocalAddr(), c.RemoteAddr())
 			}
@@ -426,9 +430,9 @@ func TestHostClose(t *testing.T) {
 		u.SetReadBuffer(1 << 20)
 		u.JoinGroup(p.ia, addr("239.1.2.3"))
 		u.Close()
-		p.ia.Announce()
+		p.ia.announce()
 		p.wire.frames()
-		p.ib.Announce()
+		p.ib.announce()
 		p.b.Ping(contextFor(t, 10*time.Second), addr("192.0.2.1"))
 		for _, f := range p.wire.frames() {
 			if strings.Contains(f, " 0 ") && !strings.Contains(f, "ARP who has") {

@@ -149,15 +149,6 @@ func (h *Host) renewed(old *TCPConn, local, remote netip.AddrPort) bool {
 // Accept returns the next connection whose handshake is complete, a
 // *[TCPConn]. The peer may have reset it meanwhile: its Read tells.
 func (l *TCPListener) Accept() (net.Conn, error) {
-	c, err := l.AcceptTCP()
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// AcceptTCP is Accept with the type of what it returns.
-func (l *TCPListener) AcceptTCP() (*TCPConn, error) {
 	h := l.host
 	h.lock()
 	defer h.unlock()

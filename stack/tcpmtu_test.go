@@ -143,7 +143,7 @@ func TestRouteComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		def := Route{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Via: addr("192.0.2.254")}
-		n.a.RemoveRoute(def.Prefix)
+		n.a.removeRoute(def.Prefix)
 		if _, err := c.Write([]byte("late")); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -22,9 +21,8 @@ import (
 //
 // Transmit and Run may go on at once; Close ends them.
 type TUN struct {
-	file  *os.File
-	name  string
-	drops atomic.Int64
+	file *os.File
+	name string
 }
 
 // OpenTUN makes a TUN interface in the network namespace of the calling
@@ -65,16 +63,10 @@ func openTUN(name string, kind uint16) (*TUN, error) {
 // Name is the interface's name in the kernel.
 func (t *TUN) Name() string { return t.name }
 
-// Drops counts the frames that the kernel did not take, for it had no room
-// or its end is down.
-func (t *TUN) Drops() int64 { return t.drops.Load() }
-
-// Transmit implements [Device]: it gives the kernel one frame.
-func (t *TUN) Transmit(frame []byte) {
-	if _, err := t.file.Write(frame); err != nil {
-		t.drops.Add(1)
-	}
-}
+// Transmit implements [Device]: it gives the kernel one frame. One that the
+// kernel does not take, for it has no room or its end is down, is lost as on
+// any link.
+func (t *TUN) Transmit(frame []byte) { _, _ = t.file.Write(frame) }
 
 // Run hands each frame that the kernel sends to receive, which borrows it
 // during the call, until Close; it then returns nil. It may be called once.

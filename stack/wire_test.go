@@ -260,3 +260,35 @@ type discard struct{}
 func (discard) Transmit([]byte) {}
 
 func addrFrom4(b [4]byte) netip.Addr { return netip.AddrFrom4(b) }
+
+// removeRoute removes the route of a prefix and reports whether there was
+// one.
+func (h *Host) removeRoute(prefix netip.Prefix) bool {
+	h.lock()
+	defer h.unlock()
+	prefix = prefix.Masked()
+	n := len(h.routes)
+	h.routes = slices.DeleteFunc(h.routes, func(r Route) bool { return r.Prefix == prefix })
+	h.generation++
+	return len(h.routes) < n
+}
+
+// announce tells the link our addresses, as a host does that has come up or
+// taken over an address: a gratuitous ARP request for each IPv4 address
+// (RFC 5227 §3), an unsolicited neighbor advertisement for each IPv6 address
+// (RFC 4861 §7.2.6). Switches learn from it where we are.
+func (i *Interface) announce() {
+	h := i.host
+	h.lock()
+	defer h.unlock()
+	if h.closed || !i.ethernet {
+		return
+	}
+	for _, p := range i.prefixes {
+		if a := p.Addr(); a.Is4() {
+			i.sendARP(packet.Broadcast(), packet.ARP{Op: packet.ARPRequest, SenderMAC: i.mac, SenderIP: a, TargetIP: a})
+		} else {
+			i.advertise(a, allNodes, packet.NeighborAdvertisement{Override: true})
+		}
+	}
+}

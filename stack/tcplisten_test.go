@@ -118,6 +118,7 @@ func TestAcceptReset(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			synctest.Wait()
 			if len(l.children) != 0 {
 				t.Errorf("%d connections are kept", len(l.children))
 			}
@@ -134,10 +135,12 @@ func TestCloseReset(t *testing.T) {
 		c.SetLinger(0)
 		c.Close()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(l.children) != 1 || len(p.b.connections) != 0 {
 			t.Errorf("%d wait, %d are in the table", len(l.children), len(p.b.connections))
 		}
 		l.Close()
+		synctest.Wait()
 		if len(l.children) != 0 || len(p.b.connections) != 0 {
 			t.Errorf("%d wait, %d are in the table", len(l.children), len(p.b.connections))
 		}

@@ -48,7 +48,7 @@ func (p sheet) partOf(i int) sheet {
 // part writes a part under its title.
 func (p sheet) part(i int) {
 	d, id := &p.d.Parts[i], fmt.Sprintf("part-%d", i+1)
-	p.section(id, d.Title, d.Summary)
+	p.section(id, join(" · ", d.Name, d.Title), d.Summary)
 	p.partOf(i).body()
 	p.endSection()
 }

@@ -383,7 +383,7 @@ func TestParts(t *testing.T) {
 	page := htmlOf(t, Document{Title: "Journeys", Tables: []Table{{Title: "Outcome", Head: []string{"journey"}}}, Parts: []Document{part, second}})
 	at := -1
 	for _, want := range []string{
-		`href="#part-2">08-multicast · Who has it?`, `<h2 id="table-1-h">Outcome`, `<section id="part-1" `, "<p>ARP asks.</p>",
+		`href="#part-2">08-multicast · Who has it?`, `<h2 id="table-1-h">Outcome`, `<section id="part-1" `, `<h2 id="part-1-h">07-arp · Who has it?`, "<p>ARP asks.</p>",
 		`<h3 id="part-1-load-1-h">07-arp · Load 1 of 2:`, `<h3 id="part-1-sequence-1-h">07-arp · `, `<section id="part-2" `, `<h3 id="part-2-load-1-h">08-multicast · Load`,
 	} {
 		i := strings.Index(page, want)

@@ -57,7 +57,7 @@ func TestLabRunTells(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, after, ok := strings.Cut(string(page), ">Outcome</h2>")
-	if !ok || !strings.Contains(after, ">A title</h2>") || !strings.Contains(after, "What it teaches.") {
+	if !ok || !strings.Contains(after, ">seeded · A title</h2>") || !strings.Contains(after, "What it teaches.") {
 		t.Errorf("the page does not begin with the outcome, or has not the journeys behind it")
 	}
 }

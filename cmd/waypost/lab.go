@@ -62,6 +62,8 @@ script that asks for more is skipped and the reason is told.`,
 			switch {
 			case err != nil:
 				return usage(err)
+			case sum.Unreadable > 0:
+				return usage(fmt.Errorf("%d of %d scripts cannot be read", sum.Unreadable, len(sum.Results)))
 			case sum.Failed > 0:
 				return fmt.Errorf("%d of %d scripts failed", sum.Failed, sum.Failed+sum.Passed)
 			}

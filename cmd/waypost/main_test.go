@@ -239,3 +239,13 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 }
+
+// TestPacketdrillThatCannotBeRead exits with 2, and one that fails with 1.
+func TestPacketdrillThatCannotBeRead(t *testing.T) {
+	if out, errs, code := waypost(t, "lab", "packetdrill", file(t, "broken.pkt", "0 socket(..., SOCK_STREAM, = 3\n")); code != exitUsage || !strings.Contains(errs, "1 of 1 scripts cannot be read") {
+		t.Errorf("a script that is wrong: code %d, %s%s", code, out, errs)
+	}
+	if out, errs, code := waypost(t, "lab", "packetdrill", file(t, "fails.pkt", "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 7\n")); code != exitFailed || !strings.Contains(errs, "1 of 1 scripts failed") {
+		t.Errorf("a script that fails: code %d, %s%s", code, out, errs)
+	}
+}

@@ -10,6 +10,7 @@ type Error struct {
 	Line        int
 	Reason      string
 	Unsupported bool // the script is right, but asks for what is not there
+	Syntax      bool // it cannot be read: nothing of it was run
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }

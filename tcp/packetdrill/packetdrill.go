@@ -90,6 +90,7 @@ type Result struct {
 	Outcome Outcome
 	Line    int    // where it failed or asks for what is not there; 0: as a whole
 	Reason  string // one line; empty when it passed
+	Syntax  bool   // it failed because it cannot be read
 	Detail  string // of a failure: expected, actual and the segments before, as lines
 	Trace   string // with Options.Verbose: all segments, as lines
 }
@@ -114,6 +115,7 @@ func (r Result) String() string {
 type Summary struct {
 	Results                 []Result
 	Passed, Failed, Skipped int
+	Unreadable              int // of those that failed: scripts that are wrong themselves
 }
 
 // Run runs the scripts at paths: files, and directories with all files below
@@ -148,6 +150,9 @@ func (s *Summary) add(r Result) {
 		s.Passed++
 	case Failed:
 		s.Failed++
+		if r.Syntax {
+			s.Unreadable++
+		}
 	case Skipped:
 		s.Skipped++
 	}

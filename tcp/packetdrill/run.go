@@ -31,12 +31,22 @@ func failure(file string, err error) Result {
 	r := Result{File: file, Outcome: Failed, Reason: err.Error()}
 	var e *Error
 	if errors.As(err, &e) {
-		r.Line, r.Reason = e.Line, e.Reason
+		r.Line, r.Reason, r.Syntax = e.Line, e.Reason, e.Syntax
 		if e.Unsupported {
 			r.Outcome = Skipped
 		}
 	}
 	return r
+}
+
+// unreadable marks the error of a script that could not be read, unless it
+// was because of what is left out here.
+func unreadable(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.Syntax = !e.Unsupported
+	}
+	return err
 }
 
 // run is a script under way.
@@ -61,7 +71,7 @@ type run struct {
 func (r *run) script(text []byte) error {
 	s, err := Parse(r.file, text)
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
 	if meantToFail(text) {
 		return unsupported(0, "a script that is meant to fail: it tests the original")

@@ -159,6 +159,7 @@ func TestHeldLargest(t *testing.T) {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
+					synctest.Wait()
 					if got := a.Stats().NeighbourDropped; got != 0 || s.queue.count != 1 {
 						t.Errorf("%d packets dropped, %d datagrams arrived", got, s.queue.count)
 					}

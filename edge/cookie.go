@@ -13,10 +13,17 @@ func (r *request) dropCookies() {
 	if !r.in.Fields.Has("Cookie") {
 		return
 	}
-	r.kept = append(r.kept[:0], r.in.Fields...)
+	r.ownLines()
 	bytes := rules.DropLines(&r.kept, "Cookie")
 	r.rewrite()
 	noteCookies(r.span, r.ruled.host, bytes, 0)
+}
+
+// ownLines copies the request's fields into r.kept, where they may be changed.
+func (r *request) ownLines() {
+	if r.in != &r.mine || len(r.kept) == 0 {
+		r.kept = append(r.kept[:0], r.in.Fields...)
+	}
 }
 
 // rewrite makes the fields in r.kept those of the request. The codec's own

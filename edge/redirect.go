@@ -57,5 +57,5 @@ func (r *request) noteRedirect(t *rules.Turn) {
 	case method == "POST" && (t.Status == 301 || t.Status == 302):
 		method = "GET" // as browsers do it, RFC 9110 §15.4.2
 	}
-	r.span.Note(trace.HTTPRedirect{Status: t.Status, From: r.url(), To: t.To, Method: method}, d)
+	r.span.Note(trace.HTTPRedirect{Status: t.Status, From: rules.Unsigned(r.url()), To: rules.Unsigned(t.To), Method: method}, d)
 }

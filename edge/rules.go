@@ -50,6 +50,9 @@ func (r *request) obey() stage {
 	if s, over := r.preflight(); over {
 		return s
 	}
+	if s, over := r.enter(); over {
+		return s
+	}
 	if u.cookieless {
 		r.dropCookies()
 	}
@@ -130,6 +133,9 @@ func (r *request) decorate(whole bool) {
 	if by.HSTS != "" && r.in.Scheme == "https" {
 		// RFC 6797 §7.2: never over http, where anybody could have written it.
 		r.out.Set("Strict-Transport-Security", by.HSTS)
+	}
+	if by.Access != nil {
+		r.keepPrivate()
 	}
 	if u.limit != nil {
 		r.tellLimit()

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -27,6 +28,9 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	v.each("cors", "Who may read answers from another origin (CORS); the first for a path decides, and takes the place of what the origin says. Preflights are answered here.", func(_ int, s *section) {
 		out.CORS = append(out.CORS, r.cors(s))
 	})
+	if s := v.sub("access", "Closes the site to all but those who know a password or have a signed URL. What it sends is kept by no cache behind this one."); s != nil {
+		r.access(s, &out.Access)
+	}
 	if s := v.sub("key", "What tells one stored response from another besides its URL, and what of the URL does not."); s != nil {
 		r.key(s, &out.Key)
 	}
@@ -131,6 +135,63 @@ func parseRate(t string) (float64, error) {
 		return 0, errors.New("write a rate above zero such as 10/s, 100/m or 1000/h")
 	}
 	return n / seconds, nil
+}
+
+func (r configReader) access(s *section, v *cdn.Access) {
+	s.text("realm", "What browsers show when they ask for the password. private where nothing is said.", &v.Realm)
+	var file string
+	s.text("users_file", "Names and bcrypt hashes, as htpasswd -B writes them: one name:hash on a line.", &file)
+	if text, ok := r.file(s, "users_file", file); ok {
+		users, err := parseUsers(string(text))
+		if err != nil {
+			s.fail("users_file", "%s:%v", file, err)
+		}
+		v.Users = users
+	}
+	s.each("keys", "Keys of signed URLs; several, so that one can take the place of another.", func(_ int, k *section) {
+		var key cdn.SigningKey
+		var file string
+		k.text("id", "The key's name in URLs.", &key.ID)
+		k.need("id", "name the key")
+		k.text("secret_file", "File with the secret, at least 32 bytes; white space around it does not count.", &file)
+		k.need("secret_file", "name the file with the secret")
+		k.done()
+		if text, ok := r.file(k, "secret_file", file); ok {
+			key.Secret = bytes.TrimSpace(text)
+			v.Keys = append(v.Keys, key)
+		}
+	})
+	s.done()
+	if r.keys != nil {
+		return
+	}
+	if !s.has("users_file") && !s.has("keys") {
+		r.fail(s.at, s.path, "nothing opens the site: give users_file or keys")
+	}
+	if err := rules.CheckAccess(v); err != nil {
+		r.fail(s.at, s.path, "%v", err)
+	}
+}
+
+// parseUsers reads a file of names and hashes.
+func parseUsers(text string) (users []cdn.User, err error) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, hash, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("%d: write name:hash", n)
+		}
+		users = append(users, cdn.User{Name: name, Hash: hash})
+	}
+	if len(users) == 0 {
+		return nil, errors.New("1: there is no user in it")
+	}
+	return users, nil
 }
 
 func (r configReader) key(s *section, v *cdn.Key) {

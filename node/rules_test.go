@@ -18,7 +18,7 @@ sites:
   - name: shop
     hosts: [www.shop.test, static.shop.test]
     origin: {urls: ["http://127.0.0.1:1"]}
-`+rules), readZone)
+`+rules), readExample)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +39,7 @@ func TestParseRules(t *testing.T) {
     cookieless: [Static.shop.test]
     limits:
       - {name: api, path: "/api/*", rate: 30/m, burst: 5, concurrent: 2, prefix4: 24, prefix6: 56, tell: true}
+    access: {realm: Members, users_file: users, keys: [{id: 2026a, secret_file: 2026a.key}]}
     key: {ignore: [utm_*], sort: true, cookies: [{name: currency, values: [eur]}], headers: [{name: X-Country, values: [de, fr]}], device: true, codings: [br], languages: [en, de]}
 `)
 	if err != nil {
@@ -64,6 +65,9 @@ func TestParseRules(t *testing.T) {
 	}
 	if l := got.Limits; len(l) != 1 || l[0] != (cdn.Limit{Name: "api", Path: "/api/*", Rate: 0.5, Burst: 5, Concurrent: 2, Prefix4: 24, Prefix6: 56, Tell: true}) {
 		t.Errorf("limits %+v", l)
+	}
+	if a := got.Access; a.Realm != "Members" || len(a.Users) != 1 || a.Users[0].Name != "anna" || len(a.Keys) != 1 || len(a.Keys[0].Secret) != 32 {
+		t.Errorf("access %+v", a)
 	}
 	if h := got.HSTS; h.MaxAge.Hours() != 8760 || !h.Subdomains || h.Preload {
 		t.Errorf("hsts %+v", h)
@@ -103,6 +107,12 @@ func TestParseRulesProblems(t *testing.T) {
 		{`    limits: [{name: a, rate: Inf/s}]`, `write a rate above zero`},
 		{`    limits: [{name: a}]`, `sites[0].limits[0]: it bounds nothing`},
 		{`    limits: [{name: a, rate: 5/s}, {name: a, rate: 6/s}]`, `sites[0].limits[1].name: there is a limit "a" already`},
+		{`    access: {}`, `f.yaml:6:13: sites[0].access: nothing opens the site`},
+		{`    access: {users_file: none}`, `sites[0].access.users_file: open none`},
+		{`    access: {users_file: odd}`, `sites[0].access.users_file: odd:1: write name:hash`},
+		{`    access: {users_file: plain}`, `sites[0].access: user "anna": no bcrypt hash, as htpasswd -nB makes it`},
+		{`    access: {keys: [{id: a}]}`, `sites[0].access.keys[0].secret_file: is missing`},
+		{`    access: {keys: [{id: a, secret_file: short.key}]}`, `sites[0].access: the secret of key "a" has 5 bytes, at least 32 are wanted`},
 		{`    hsts: {subdomains: true}`, `sites[0].hsts.max_age: is missing`},
 		{`    hsts: {max_age: 1h, preload: true}`, `sites[0].hsts.preload: browsers preload only`},
 	} {
@@ -133,6 +143,18 @@ func TestRulesExamples(t *testing.T) {
 
 // readExample is a disk with the files that the examples name.
 func readExample(name string) ([]byte, error) {
+	switch name {
+	case "users":
+		return []byte("# made by htpasswd -nB\nanna:$2y$04$n4KTpb2HUjKfFFMwnzO9COLhxSkLCUFQqTAyqFOtBgW7/h.qmLwfm\n"), nil
+	case "2026a.key", "2025b.key":
+		return []byte(" 0123456789abcdef0123456789abcdef\n"), nil
+	case "short.key":
+		return []byte("short"), nil
+	case "plain":
+		return []byte("anna:s3cret\n"), nil
+	case "odd":
+		return []byte("anna\n"), nil
+	}
 	return readNothing(name)
 }
 

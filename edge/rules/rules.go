@@ -1,14 +1,14 @@
 // Package rules executes what the owner of a site wants done at the edge
 // beyond caching: cdn.Rules in, decisions out.
 //
-// A [Set] is the rules of one site, compiled. Its parts are pure functions of
-// a request (the limits, which count, and the passwords once verified are
-// the two that remember), stand in files of their names and are asked in the
-// order in which a request meets them: limit.go, redirect.go and hsts.go,
-// cors.go, access.go, signed.go, then cookie.go, key.go, query.go, device.go on the way to
-// the store, header.go, coding.go and usercontent.go on the way to the client.
-// What pattern.go reads is the one language of hosts and paths. Package edge
-// carries the decisions out and puts them on record.
+// A [Set] is the rules of one site, compiled. Its parts are functions of a
+// request, stand in files of their names, and are asked in the order in which
+// a request meets them: limit.go, redirect.go, hsts.go, cors.go, access.go with
+// password.go and signed.go; on the way to the store cookie.go, key.go with
+// query.go and device.go; on the way to the client header.go, coding.go with
+// press.go, usercontent.go. pattern.go reads the one language of hosts and
+// paths. Two parts remember: limits count, and passwords once verified are
+// known again. Package edge carries the decisions out and puts them on record.
 //
 // A request that no rule fits costs no allocation here.
 package rules
@@ -25,6 +25,7 @@ type Set struct {
 	Limits    []*Limit
 	Redirects Redirects
 	CORS      CORSRules
+	Access    *Access   // nil: the site is open
 	Key       *Key      // nil: the target URI alone
 	Compress  *Compress // nil: nothing is compressed
 	ToOrigin  Headers
@@ -62,6 +63,10 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 	if s.Compress, err = NewCompress(in.Compress); err != nil {
 		return nil, fmt.Errorf("compress: %w", err)
 	}
+	if s.Access, err = newAccess(&in.Access); err != nil {
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	wanted = wanted || s.Access != nil
 	if s.Key, err = NewKey(&in.Key); err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

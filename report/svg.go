@@ -16,7 +16,8 @@ const (
 	svgRow   = 22  // height of a response's row
 	svgHead  = 64  // title and scale above the rows
 	svgFoot  = 40  // legend below them
-	svgLabel = 346 // where the bars begin
+	svgLabel = 396 // where the bars begin
+	svgFrom  = 244 // where it says who answered
 	svgBars  = 560 // width of the bars
 	svgWidth = svgLabel + svgBars + 90
 )
@@ -106,8 +107,8 @@ func svgScale(out io.Writer, total time.Duration, head, bottom int) {
 func svgResponse(out io.Writer, r *Row, page string, y int, total time.Duration) {
 	text := y + svgRow - 7
 	name := strings.TrimSpace(column(label(r.URL, page), 28))
-	fmt.Fprintf(out, `<text class="text" x="16" y="%d">%s</text><text class="dim" x="214" y="%d">%s</text><text class="dim" x="244" y="%d">%s</text>`+"\n",
-		text, escape(name), text, svgStatus(r.Status), text, escape(r.From))
+	fmt.Fprintf(out, `<text class="text" x="16" y="%d">%s</text><text class="dim" x="214" y="%d">%s</text><text class="dim" x="%d" y="%d">%s</text>`+"\n",
+		text, escape(name), text, svgStatus(r.Status), svgFrom, text, escape(fitted(r.From, svgLabel-svgFrom-6)))
 	at := func(d time.Duration) float64 { return svgLabel + float64(svgBars)*float64(d)/float64(total) }
 	for _, p := range r.Phases {
 		x, wide := at(p.Start), max(1.5, at(p.End)-at(p.Start))
@@ -118,6 +119,15 @@ func svgResponse(out io.Writer, r *Row, page string, y int, total time.Duration)
 		}
 	}
 	fmt.Fprintf(out, `<text class="dim" x="%.1f" y="%d" font-size="11">%s</text>`+"\n", at(r.End())+6, text, ms(r.End()-r.Start()))
+}
+
+// fitted is text of a row cut to a width.
+func fitted(text string, wide float64) string {
+	r := []rune(text)
+	for textWidth(string(r), 12) > wide {
+		r = append(r[:len(r)-2], '…')
+	}
+	return string(r)
 }
 
 func svgStatus(status int) string {

@@ -193,6 +193,7 @@ func TestParseZoneErrors(t *testing.T) {
 		{"other class", head + "www 60 CH TXT \"a\"\n", "z:4: www.x.test. TXT: class CH: only IN is served"},
 		{"meta type", head + "www 60 IN TYPE41 \\# 0\n", "z:4:"},
 		{"elsewhere", head + "www.y.test. 60 IN A 192.0.2.2\n", "z:4: www.y.test. A: not in the zone x.test."},
+		{"unknown type", head + "www IN Q 192.0.2.2\n", `: unknown type "Q"`},
 		{"large TTL", head + "www 4294967295 IN A 192.0.2.2\n", "z:4: www.x.test. A: TTL 4294967295 is more than 2147483647"},
 		{"two SOA", head + "@ 60 IN SOA ns1 host 2 2 3 4 5\n", "z:1: zone x.test. has 2 SOA records"},
 		{"SOA elsewhere", head + "a 60 IN SOA ns1 host 2 2 3 4 5\n", "z:4: a.x.test. SOA: a zone has its SOA record at its origin x.test. only"},

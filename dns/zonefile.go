@@ -75,12 +75,21 @@ func readRecords(r io.Reader, origin Name, file string) ([]zoneRecord, error) {
 // `dns: not a TTL: "x" at line: 3:5`.
 var parserWords = regexp.MustCompile(`^dns: (?s:(.*)) at line: (\d+):(\d+)$`)
 
+// notTTL is what the parser says of a word that stands where a time to live
+// or a type may stand, and is no type it knows. One that begins with a letter
+// was not meant to be a time.
+var notTTL = regexp.MustCompile(`^not a TTL: ("[A-Za-z_].*")$`)
+
 // syntaxError puts the place in front of the parser's message.
 func syntaxError(err error, file string, line int) error {
 	var parse *mdns.ParseError
 	if errors.As(err, &parse) {
 		if m := parserWords.FindStringSubmatch(parse.Error()); m != nil {
-			return fmt.Errorf("%s:%s:%s: %s", file, m[2], m[3], m[1])
+			what := m[1]
+			if w := notTTL.FindStringSubmatch(what); w != nil {
+				what = "unknown type " + w[1]
+			}
+			return fmt.Errorf("%s:%s:%s: %s", file, m[2], m[3], what)
 		}
 	}
 	return fmt.Errorf("%s:%d: %w", file, line, err)

@@ -72,7 +72,10 @@ func (d *direction) enter(now time.Duration, data []byte) {
 	d.lab.loop.frames++
 	f.way, f.sent, f.cuts, f.number = d, now, d.link.cuts, d.lab.loop.frames
 	d.judge(f)
-	d.link.watchSent(f)
+	if !f.refused && d.full(f) {
+		f.refuse("dropped by the queue", "The queue of "+inUnits(int64(d.shape.queue()), byteUnits)+" is full.")
+	}
+	d.link.watchSent(f) // a capture tells what became of it, where that is known
 	switch {
 	case f.refused:
 		d.lose(f)

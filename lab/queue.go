@@ -37,16 +37,17 @@ func (q *queue) pop() *frame {
 	return f
 }
 
-// enqueue takes a frame to be sent at the direction's rate. A queue that has
-// no room for it drops it (drop-tail).
+// full reports whether the queue has no room for a frame that must wait: it
+// is dropped (drop-tail).
+func (d *direction) full(f *frame) bool {
+	return d.sending != nil && d.queue.bytes+len(f.data) > d.shape.queue()
+}
+
+// enqueue takes a frame to be sent at the direction's rate, for which there
+// is room.
 func (d *direction) enqueue(now time.Duration, f *frame) {
 	if d.sending == nil {
 		d.transmit(now, f)
-		return
-	}
-	if d.queue.bytes+len(f.data) > d.shape.queue() {
-		f.what, f.why = "dropped by the queue", "The queue of "+inUnits(int64(d.shape.queue()), byteUnits)+" is full."
-		d.lose(f)
 		return
 	}
 	f.queued = now

@@ -47,7 +47,7 @@ func TestParseShapeRefuses(t *testing.T) {
 		"loss 101%":              `loss 1.01 is no chance between 0 and 1`,
 		"loss nth 3,x":           `loss nth "x": want numbers of frames such as 3,7,8`,
 		"loss nth 3,3":           `loss nth: 3 after 3`,
-		"loss burst 1%":          `loss burst: leave "": want a percentage`,
+		"loss burst 1%":          `loss burst 1%: want two percentages, the chances to enter a burst and to leave it, such as burst 1% 25%`,
 		"loss burst 0% 1%":       `needs the chances to enter and to leave`,
 		"5ms loss 1% loss 2%":    `loss is there twice`,
 		"delay 5ms 6ms":          `delay is there twice`,

@@ -135,6 +135,9 @@ func (p *shapeParser) loss() error {
 		return nil
 	case len(p.words) > 0 && p.words[0] == "burst":
 		p.take()
+		if len(p.words) < 2 || !strings.HasSuffix(p.words[1], "%") {
+			return fmt.Errorf("link shape: loss burst %s: want two percentages, the chances to enter a burst and to leave it, such as burst 1%% 25%%", strings.Join(p.words[:min(len(p.words), 2)], " "))
+		}
 		b := &l.Burst
 		if b.Enter, err = p.chance("loss burst: enter"); err != nil {
 			return err

@@ -61,7 +61,7 @@ func TestLabTCPFails(t *testing.T) {
 	if code != exitFailed || !strings.Contains(stderr, "dial") {
 		t.Errorf("exit %d, want %d; it says %s", code, exitFailed, stderr)
 	}
-	if !strings.Contains(stdout, "SYN-SENT") || !strings.Contains(stdout, "Only 0 of it arrived") {
+	if !strings.Contains(stdout, "SYN-SENT") || !strings.Contains(stdout, "Nothing arrived.") {
 		t.Errorf("the failure is not told:\n%s", stdout)
 	}
 }

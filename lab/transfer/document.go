@@ -121,6 +121,9 @@ func (x *Result) Summary() string {
 	if a.Bytes < x.Options.Bytes {
 		done = fmt.Sprintf("Only %s of it arrived.", amount(a.Bytes))
 	}
+	if a.Bytes == 0 {
+		done = "Nothing arrived."
+	}
 	return fmt.Sprintf("client sends %s to server over a link of %s each way%s, with %s (seed %d). %s",
 		amount(x.Options.Bytes), x.Options.Link, dropped(x.Options.Drop), x.Options.Client.Congestion, x.Options.Seed, done)
 }

@@ -66,7 +66,8 @@ type Options struct {
 var (
 	clientAddr = netip.MustParsePrefix("192.0.2.1/24")
 	serverAddr = netip.MustParsePrefix("192.0.2.2/24")
-	serverPort = netip.AddrPortFrom(serverAddr.Addr(), 80)
+	// serverPort is that of iperf: what reads captures takes port 80 for HTTP.
+	serverPort = netip.AddrPortFrom(serverAddr.Addr(), 5001)
 )
 
 // Result is what came of a transfer.

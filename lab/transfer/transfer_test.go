@@ -164,7 +164,7 @@ func TestFailure(t *testing.T) {
 	if len(x.Sequence.States) < 2 || x.Sequence.States[1].Name != "SYN-SENT" {
 		t.Errorf("states = %+v, want how far the client came", x.Sequence.States)
 	}
-	if !strings.Contains(x.Summary(), "Only 0 of it arrived") {
+	if !strings.Contains(x.Summary(), "Nothing arrived.") {
 		t.Errorf("summary = %q", x.Summary())
 	}
 	if err := report.HTML(io.Discard, x.Document()); err != nil {

@@ -127,8 +127,7 @@ func serveDoor(ctx context.Context, internet *demo.Internet, l net.Listener) err
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	return p.Serve(ctx, l)
+	return errors.Join(p.Serve(ctx, l), p.Close())
 }
 
 // loadTwice loads the demo's page over a cold and then a warm road.

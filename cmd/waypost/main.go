@@ -112,7 +112,7 @@ func explainFlag(err error) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	wanted := ""
+	var wanted string
 	switch f := wrong.GetFlag(); f.Value.Type() {
 	case "int", "intSlice":
 		wanted = "a whole number is wanted"

@@ -113,7 +113,7 @@ func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
 		}
 	})
 	for _, o := range matched {
-		m.Refresh([]byte(o.Key), o, o.Response.Expired(now))
+		m.Refresh([]byte(o.Key), o, o.Expired(now))
 	}
 	return max(len(matched), onDisk)
 }

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -55,7 +56,7 @@ func dialed(t *testing.T, addr string) net.Conn {
 func TestParkedConnectionEnds(t *testing.T) {
 	t.Run("idle time", func(t *testing.T) {
 		addr, _ := parkedServer(t, Limits{IdleTimeout: 50 * time.Millisecond})
-		if n, err := dialed(t, addr).Read(make([]byte, 1)); err != io.EOF {
+		if n, err := dialed(t, addr).Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("read %d, %v, want EOF", n, err)
 		}
 	})

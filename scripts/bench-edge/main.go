@@ -44,7 +44,7 @@ func run(ctx context.Context, rounds, seconds int, only, names string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{dir: dir, seconds: seconds}
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -80,7 +80,7 @@ func run(ctx context.Context, rounds, seconds int, only, names string) error {
 
 // table runs one case for all peers and prints its rows.
 func (b *bench) table(ctx context.Context, c benchCase, chosen []peer, rounds int) error {
-	if _, err := exec.LookPath(c.tool); err != nil {
+	if !installed(c.tool) {
 		fmt.Printf("skipped: %s, %s is not installed\n", c.name, c.tool)
 		return nil
 	}
@@ -109,6 +109,11 @@ func (b *bench) table(ctx context.Context, c benchCase, chosen []peer, rounds in
 		}
 	}
 	return nil
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 // patience bounds how long a server may take to answer its first request.

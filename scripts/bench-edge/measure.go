@@ -103,7 +103,7 @@ func (b *bench) measure(ctx context.Context, p peer, c benchCase) (sample, error
 	if err != nil {
 		return sample{}, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return sample{}, err

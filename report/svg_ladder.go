@@ -17,7 +17,7 @@ import (
 // Measures of a ladder, in pixels at its natural size.
 const (
 	ladderTime  = 76.0  // the column of times
-	ladderLabel = 250.0 // the labels of either side
+	ladderLabel = 296.0 // the labels of either side
 	ladderGap   = 280.0 // between two lanes; less where there are many
 	ladderNotes = 268.0 // the column of notes
 	ladderHead  = 52.0
@@ -267,7 +267,7 @@ func (d *ladderDrawing) label(i int) {
 	switch {
 	case r.segment != nil:
 		s := r.segment
-		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(named(s), 38)))
+		d.beside(s.From, y, "label k-"+string(s.Kind), strings.TrimSpace(column(named(s), 45)))
 	case r.state != nil:
 		x, name := d.lane(r.state.Lane), strings.TrimSpace(column(r.state.Name, 28))
 		d.path("knob", fmt.Sprintf("M%s %sl4.5 4.5l-4.5 4.5l-4.5 -4.5z", px(x), px(y-4.5)), join(": ", r.state.Name, stateReason(r.state)))

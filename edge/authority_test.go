@@ -81,3 +81,30 @@ func TestForeignPorts(t *testing.T) {
 		}
 	})
 }
+
+// FuzzSettleAuthority: what comes out has one form, and that form stays.
+func FuzzSettleAuthority(f *testing.F) {
+	f.Add("WWW.Shop.test.:99", uint16(8080), true)
+	f.Add("[2001:DB8::1]:99", uint16(443), false)
+	f.Add(":", uint16(80), false)
+	f.Fuzz(func(t *testing.T, said string, port uint16, secure bool) {
+		in := wire.Request{Scheme: "http", Authority: said}
+		if secure {
+			in.Scheme = "https"
+		}
+		settle := func() string {
+			r := &request{}
+			r.start(&conned{in: in, info: wire.ConnInfo{Local: netip.AddrPortFrom(edgeAddr, port)}})
+			r.host = appendHost(nil, in.Authority)
+			r.settleAuthority()
+			if r.ask.Host != r.in.Authority || !strings.HasPrefix(r.in.Authority, string(r.host)) {
+				t.Fatalf("%q became %q and %q for host %q", said, r.in.Authority, r.ask.Host, r.host)
+			}
+			return r.in.Authority
+		}
+		once := settle()
+		if in.Authority = once; strings.Count(said, ":") < 2 && strings.Count(said, "..") == 0 && settle() != once {
+			t.Fatalf("%q became %q and then %q", said, once, settle())
+		}
+	})
+}

@@ -31,6 +31,7 @@ type Filling struct {
 	scratch  []byte // what is written for nobody
 	over     bool
 	recalled bool // it comes from the disk
+	holding  bool // what is on its way in counts as held, too
 }
 
 // Start publishes the response head to those who wait, with the body's
@@ -49,7 +50,7 @@ func (f *Filling) Start(head *cache.Response, length int64, keep bool, replaces 
 	f.fetch.started.Store(o)
 	cost := o.headCost()
 	if keep && length <= m.MaxObject && !m.tooMuchHeld(length) && cost <= m.MaxObject && m.reserve(cost) {
-		f.charged, o.body.kept = cost, true
+		f.charged, o.body.kept, f.holding = cost, true, o.Hold()
 	}
 	if length > m.MaxObject || m.tooMuchHeld(length) {
 		s := m.shard(o.hash)
@@ -155,6 +156,7 @@ func (f *Filling) Commit() (stored bool) {
 		return false
 	}
 	f.over = true
+	defer f.letGo()
 	f.compact()
 	m := f.fetch.memory
 	m.release(b.end(nil))
@@ -211,6 +213,14 @@ func (f *Filling) Abort(err error) {
 		m := f.fetch.memory
 		m.release(f.object.body.end(err) + f.charged)
 		f.charged = 0
+		f.letGo()
+	}
+}
+
+func (f *Filling) letGo() {
+	if f.holding {
+		f.holding = false
+		f.object.LetGo()
 	}
 }
 

@@ -16,8 +16,8 @@ const (
 
 // Hold says that the body of o is being sent to somebody. Until LetGo its
 // bytes are counted, even when it is dropped, and it is not evicted: a slow
-// reader costs what he costs. It reports false where the body is too short to
-// be worth it; LetGo must not follow then.
+// reader costs what he costs. It reports false where the body is not kept, or
+// too short to be worth it; LetGo must not follow then.
 func (o *Object) Hold() bool {
 	b := o.body
 	if b.complete.Load() && b.size <= holdAbove {
@@ -25,6 +25,9 @@ func (o *Object) Hold() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.kept {
+		return false
+	}
 	if b.holds.Add(1) == 1 {
 		b.held = max(b.size, b.announced)
 		b.memory.held.Add(b.held)
@@ -52,6 +55,12 @@ func (b *body) grew(n int) {
 		b.held += int64(n)
 		b.memory.held.Add(int64(n))
 	}
+}
+
+// unkept takes out of the account what is no longer kept. b is locked.
+func (b *body) unkept() {
+	b.memory.held.Add(-b.held)
+	b.held = 0
 }
 
 // tooMuchHeld reports whether readers have so much in their hands that a body

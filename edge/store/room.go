@@ -75,6 +75,7 @@ func (f *Filling) letThrough() {
 	b := f.object.body
 	b.mu.Lock()
 	b.kept = false
+	b.unkept()
 	freed := b.trim()
 	b.mu.Unlock()
 	f.fetch.memory.release(freed + f.charged)

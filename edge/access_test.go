@@ -23,7 +23,7 @@ func closed(t *testing.T) setting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ruledBy(cdn.Rules{Access: cdn.Access{Users: []cdn.User{{Name: "anna", Hash: string(h)}}, Keys: []cdn.SigningKey{signingKey}}})
+	return ruledBy(cdn.Rules{Headers: []cdn.Header{{Action: cdn.Add, Name: "Cache-Control", Value: "s-maxage=9"}}, Access: cdn.Access{Users: []cdn.User{{Name: "anna", Hash: string(h)}}, Keys: []cdn.SigningKey{signingKey}}})
 }
 
 // TestAccess: one stored response serves all who may come in, nobody else,

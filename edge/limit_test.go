@@ -60,6 +60,19 @@ func TestLimit(t *testing.T) {
 	}, ruledBy(cdn.Rules{Limits: []cdn.Limit{{Name: "api", Path: "/api/*", Rate: 0.2, Burst: 2, Tell: true}}}))
 }
 
+// TestLimitIsReadable: a script of another origin's page can see that it asks
+// too much.
+func TestLimitIsReadable(t *testing.T) {
+	rules := shared
+	rules.Limits = []cdn.Limit{{Name: "all", Rate: 1, Burst: 1}}
+	inWorld(t, replying(200, "x"), func(w *world) {
+		w.get("/api/a")
+		if g := w.get("/api/a", "Origin", "https://app.test"); g.status != 429 || g.fields.Get("Access-Control-Allow-Origin") != "https://app.test" {
+			t.Errorf("%v %v", g, g.fields)
+		}
+	}, ruledBy(rules))
+}
+
 // TestLimitConcurrent: places are given back, by those who leave too.
 func TestLimitConcurrent(t *testing.T) {
 	gate := make(chan struct{})

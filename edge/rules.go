@@ -38,12 +38,12 @@ func (r *request) obey() stage {
 	u, by := &r.ruled, r.site.owner
 	u.by, u.host = by, r.hostName()
 	u.path, r.path = rules.Normal(r.path, r.in.Path)
-	if s, over := r.limit(); over {
-		return s
-	}
 	u.cors = by.CORS.For(u.path)
 	u.cookieless = by.Cookieless.Has(u.host)
 	u.uploaded = by.UserContent.Has(u.host)
+	if s, over := r.limit(); over {
+		return s
+	}
 	if s, over := r.redirect(); over {
 		return s
 	}
@@ -123,24 +123,24 @@ func (r *request) decorate(whole bool) {
 	if u.cors != nil {
 		r.readers()
 	}
-	if u.cookieless {
-		// What was stored before the host became one without cookies.
-		noteCookies(r.span, u.host, 0, rules.DropLines(&r.out, "Set-Cookie"))
-	}
-	if u.uploaded {
-		by.UserContent.Decorate(&r.out, whole)
-	}
 	if by.HSTS != "" && r.in.Scheme == "https" {
 		// RFC 6797 §7.2: never over http, where anybody could have written it.
 		r.out.Set("Strict-Transport-Security", by.HSTS)
-	}
-	if by.Access != nil {
-		r.keepPrivate()
 	}
 	if u.limit != nil {
 		r.tellLimit()
 	}
 	by.ToClient.Apply(&r.out, u.path)
+	// What protects comes last: no rule for fields undoes it.
+	if u.cookieless {
+		noteCookies(r.span, u.host, 0, rules.DropLines(&r.out, "Set-Cookie"))
+	}
+	if u.uploaded {
+		by.UserContent.Decorate(&r.out, whole)
+	}
+	if by.Access != nil {
+		r.keepPrivate()
+	}
 	if r.span.On() && !u.told.toClient {
 		u.told.toClient = true
 		r.noteChanges()

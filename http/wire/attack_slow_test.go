@@ -314,3 +314,28 @@ func TestNoFilesLeft(t *testing.T) {
 		v.drain()
 	})
 }
+
+// TestNarrowWindows: so many connections may have a wide window each that
+// UnreadTotal is what waits unread on them; the next ones have the least that
+// the protocol knows.
+func TestNarrowWindows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wide, conns = 3, 10
+		l := serveMem(t, &Server{Handler: HandlerFunc(echo), Limits: Limits{ConnWindow: UnreadTotal / wide}})
+		for n := range conns {
+			conn, err := l.dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := newH2Peer(t, conn)
+			send(t, conn, http2Preface)
+			p.must(p.fr.WriteSettings())
+			p.expect("SETTINGS")
+			want := "SETTINGS ack"
+			if n < wide {
+				want = fmt.Sprintf("WINDOW_UPDATE 0 %d", UnreadTotal/wide-h2InitialWindow)
+			}
+			p.expect(want)
+		}
+	})
+}

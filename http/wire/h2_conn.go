@@ -56,6 +56,7 @@ type h2Conn struct {
 	err      error  // why the connection is dead
 
 	sendWindow int64 // bytes of DATA that the peer takes on the connection
+	connWindow int64 // what we grant on the connection
 	recvWindow int64 // bytes that it may still send us
 	unreturned int64 // bytes that have been used up, but not granted again
 	peer       h2Settings
@@ -121,12 +122,14 @@ const (
 )
 
 func newH2Conn(conn net.Conn, under *transport, src io.Reader, limits *Limits) *h2Conn {
+	connWindow := int64(max(limits.ConnWindow, h2InitialWindow))
 	c := &h2Conn{
 		limits: limits, conn: conn, under: under,
 		in:         bufio.NewReaderSize(src, h2InputSize),
 		streams:    map[uint32]*h2Stream{},
 		sendWindow: h2InitialWindow,
-		recvWindow: int64(max(limits.ConnWindow, h2InitialWindow)),
+		connWindow: connWindow,
+		recvWindow: connWindow,
 		peer:       h2Settings{initialWindow: h2InitialWindow, maxFrame: h2MaxFrame, maxStreams: h2StreamsUnsaid},
 	}
 	c.room.L = &c.mu

@@ -39,6 +39,10 @@ func (c *serverConn) serveH2(read []byte) {
 	h := &h2Server{h2Conn: newH2Conn(c.conn, c.under, src, &c.srv.limits), c: c}
 	h.side = h
 	h.writers = &c.srv.writers
+	defer c.srv.multiplexed.Add(-1)
+	if c.srv.multiplexed.Add(1) > c.srv.limits.wide() {
+		h.connWindow, h.recvWindow = h2InitialWindow, h2InitialWindow
+	}
 	if !h.preface() {
 		return
 	}

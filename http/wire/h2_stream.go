@@ -342,7 +342,7 @@ func (s *h2Stream) consumed(n int64) {
 }
 
 func (c *h2Conn) consumed(n int64) {
-	if c.unreturned += n; c.unreturned >= int64(max(c.limits.ConnWindow, h2InitialWindow))/2 && c.err == nil {
+	if c.unreturned += n; c.unreturned >= c.connWindow/2 && c.err == nil {
 		_ = c.fr.WriteWindowUpdate(0, uint32(c.unreturned))
 		c.recvWindow += c.unreturned
 		c.unreturned = 0

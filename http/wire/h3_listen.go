@@ -75,6 +75,18 @@ func (v *serving) quicConfig() *quic.Config {
 	c := quicLimits(l)
 	c.MaxIncomingStreams = int64(l.StreamsPerConn)
 	c.Allow0RTT = v.EarlyData
+	// What one client gets; nil would be package quic's defaults.
+	wide, narrow := c.Clone(), c.Clone()
+	narrow.InitialStreamReceiveWindow, narrow.MaxStreamReceiveWindow = h2InitialWindow, h2InitialWindow
+	narrow.InitialConnectionReceiveWindow, narrow.MaxConnectionReceiveWindow = h2InitialWindow, h2InitialWindow
+	c.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if int64(len(v.conns)) >= l.wide() {
+			return narrow, nil
+		}
+		return wide, nil
+	}
 	return c
 }
 

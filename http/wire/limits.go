@@ -56,7 +56,8 @@ type Limits struct {
 	// StreamWindow and ConnWindow are the HTTP/2 flow-control windows that
 	// we grant, in bytes: the most that waits unread per stream and per
 	// connection. ConnWindow is at least 65,535, which the protocol gives
-	// away at the start.
+	// away at the start; where so many are open that all of theirs would be
+	// more than UnreadTotal, new ones have that.
 	StreamWindow, ConnWindow int
 }
 
@@ -80,6 +81,7 @@ const (
 	DefaultStreamWindow     = 256 << 10              // 20 Mbit/s of upload per stream at 100 ms
 	DefaultConnWindow       = 512 << 10              // two streams' worth: the bound on unread bytes per connection
 	streamsInNeed           = 4                      // a page comes in with so many, if slower
+	UnreadTotal             = 512 << 20              // a thousand wide connections; 16,384 narrow ones are 1 GB beside them
 	MinRate                 = 240                    // bytes per second below which a peer is an attack or dead
 )
 
@@ -106,6 +108,9 @@ func (l Limits) withDefaults() Limits {
 	period(&l.Drain, DefaultDrain)
 	return l
 }
+
+// wide is how many connections may have a window of ConnWindow.
+func (l *Limits) wide() int64 { return int64(UnreadTotal / l.ConnWindow) }
 
 func number(n *int, def int) {
 	if *n <= 0 {

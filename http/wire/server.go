@@ -77,8 +77,9 @@ type serving struct {
 	exchanges sync.Pool // of *h1Exchange, with their buffers
 	streams   sync.Pool // of *h2Exchange, or of *h3Exchange over QUIC
 
-	handlers atomic.Int64 // running over HTTP/2 or 3
-	writers  atomic.Int64 // HTTP/2 connections on which a write is under way
+	handlers    atomic.Int64 // running over HTTP/2 or 3
+	writers     atomic.Int64 // HTTP/2 connections on which a write is under way
+	multiplexed atomic.Int64 // HTTP/2 connections
 
 	base     context.Context // parent of every exchange's context
 	stop     context.CancelCauseFunc

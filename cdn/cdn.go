@@ -68,12 +68,39 @@ type Site struct {
 
 // Origin is where a site's content comes from.
 type Origin struct {
-	// URLs of the servers, http or https, tried in order.
+	// URLs of the servers, http or https.
 	URLs []string
+	// Choice is the order in which they are asked.
+	Choice Choice
+	// Weights are the shares of the URLs where the choice is ByTurns; nil
+	// means equal ones. It is as long as URLs.
+	Weights []int
+	Check   Check
+	// Parents are edges that are asked before the origin, one for each key:
+	// URLs without a path.
+	Parents []string
 	// Host replaces the Host that is sent to the origin; "" keeps the client's.
 	Host string
 	// InsecureSkipVerify turns off certificate checks. For tests only.
 	InsecureSkipVerify bool
+}
+
+// Choice is how the servers of an origin are chosen from.
+type Choice uint8
+
+// The choices. What is ill is passed over in each.
+const (
+	InOrder Choice = iota // the first, and the next one where that fails
+	ByTurns               // each gets its share
+)
+
+// Check asks an origin's servers at intervals whether they are well. Zero
+// values stand for those of package upstream.
+type Check struct {
+	Path     string // asked for with GET; "" means no checks
+	Interval time.Duration
+	Timeout  time.Duration
+	Up, Down int // checks in a row that find a server well, or ill
 }
 
 // Policy is what an edge does for a site.

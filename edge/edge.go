@@ -151,6 +151,11 @@ func (e *Edge) SetSites(all []cdn.Site) error {
 	if err != nil {
 		return err
 	}
+	for _, s := range after.all {
+		if !before.uses(s.origin) {
+			s.origin.Watch(e.watch(s.Name))
+		}
+	}
 	e.sites.Store(after)
 	for _, s := range before.all {
 		if !after.uses(s.origin) {

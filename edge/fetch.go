@@ -57,7 +57,7 @@ func (f *fill) askAgain() (*fetch.Response, error) {
 // exchange is one trip to the origin.
 func (f *fill) exchange() (*fetch.Response, error) {
 	f.asked = time.Now()
-	resp, report, err := f.site.origin.Do(f.ctx, &f.out)
+	resp, report, err := f.site.origin.Do(f.ctx, &f.out, f.key)
 	f.received = time.Now()
 	f.report = report
 	if err == nil {

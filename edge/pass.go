@@ -62,7 +62,12 @@ func (r *request) bypassing() string {
 
 // askOrigin makes the trip.
 func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Response, error) {
-	resp, report, err := r.site.origin.Do(ctx, out)
+	if len(r.key) == 0 && len(r.site.Origin.Parents) > 0 {
+		// By the same key as the GET: the parent that holds what this changes
+		// has to see it.
+		r.key = cache.AppendKey(r.key, r.site.Name, r.in.Scheme, r.in.Authority, r.in.Path)
+	}
+	resp, report, err := r.site.origin.Do(ctx, out, r.key)
 	r.report = report
 	if err != nil {
 		r.noteFetch(nil)

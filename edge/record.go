@@ -98,6 +98,26 @@ func (f *fill) noteFetch(came *cache.Response) {
 	f.span.Done(fact, own(d))
 }
 
+// watch notes what becomes of the health of a site's servers.
+func (e *Edge) watch(site string) func(upstream.Change) {
+	return func(c upstream.Change) {
+		f := trace.OriginHealth{Site: site, Origin: c.Server, By: "requests", InARow: c.InARow,
+			LeftAlone: trace.Millis(c.LeftAlone), Error: c.Reason}
+		d := &trace.Decision{Verdict: "down", Reason: "it is passed over while there is another, and tried again when it has been left alone"}
+		if c.Up {
+			d = &trace.Decision{Verdict: "up", Reason: "a request was answered again"}
+		}
+		if c.Check {
+			f.By = "checks"
+			d.Reason = "the checks find it well again"
+			if !c.Up {
+				d.Reason = "it is passed over while there is another, until the checks find it well"
+			}
+		}
+		e.station.Begin().Note(f, d)
+	}
+}
+
 // unkept says why a response was not stored although the rules of RFC 9111
 // allow it; d is what they say.
 func unkept(came *cache.Response, d *trace.Decision) *trace.Decision {

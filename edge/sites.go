@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -111,9 +112,7 @@ func (s *sites) ownerOf(name string) *rules.Set {
 // upstreamLike finds the way to an origin with the same settings.
 func (s *sites) upstreamLike(want *cdn.Site) *upstream.Upstream {
 	for _, v := range s.all {
-		if v.Policy == want.Policy && v.Origin.Host == want.Origin.Host &&
-			v.Origin.InsecureSkipVerify == want.Origin.InsecureSkipVerify &&
-			slices.Equal(v.Origin.URLs, want.Origin.URLs) {
+		if v.Policy == want.Policy && reflect.DeepEqual(v.Origin, want.Origin) {
 			return v.origin
 		}
 	}

@@ -181,7 +181,7 @@ func TestSlices(t *testing.T) {
 // TestSlicesWhole reads a whole file through a store that holds a part of it,
 // and has no more than that in memory.
 func TestSlicesWhole(t *testing.T) {
-	f := &file{size: 500*mib + 12345}
+	f := &file{size: 150*mib + 12345}
 	if raceEnabled {
 		f.size /= 10
 	}

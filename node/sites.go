@@ -37,6 +37,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 			r.siteOrigin(o, &site.Origin)
 		}
 		v.need("origin", "name the origin's URL")
+		readList(v, "parents", "URL", "Edges that are asked before the origin, http or https, without a path: for each URL of the site the same one, another where that is gone, and then the origin. They serve the site under its own name. Purges are not passed on: each edge gives its own receipt, and parents are purged first.", &site.Origin.Parents, parseParentURL)
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
 		r.slice(v, &site.Policy.Slice)
@@ -89,11 +90,46 @@ func parseHost(t string) (string, error) {
 }
 
 func (r configReader) siteOrigin(s *section, o *cdn.Origin) {
-	readList(s, "urls", "URL", "The servers, http or https, tried in order; they are spoken to in HTTP/1.1.", &o.URLs, parseOriginURL)
+	readList(s, "urls", "URL", "The servers, http or https; they are spoken to in HTTP/1.1.", &o.URLs, parseOriginURL)
 	s.need("urls", "name at least one URL such as http://127.0.0.1:8000")
+	choice := "ordered"
+	read(s, "choice", "ordered or turns", "ordered asks the first server that is well; turns gives each its share. ordered where nothing is said.", &choice, oneOf("ordered", "turns"))
+	if choice == "turns" {
+		o.Choice = cdn.ByTurns
+	}
+	readList(s, "weights", "number", "The shares of the urls with turns, in their order. Equal ones where nothing is said.", &o.Weights, parseNumber)
+	if s.has("weights") && (len(o.Weights) != len(o.URLs) || choice != "turns") {
+		s.fail("weights", "they go with choice: turns, one for each of the urls")
+	}
+	if c := s.sub("health", "Checks of the servers. Without them the requests find out: a server that fails three times in a row, or answers 502, 503 or 504 five times, is left alone for a second, then twice as long each time, up to a minute."); c != nil {
+		r.check(c, &o.Check)
+	}
 	s.text("host", "Host sent to the origin; the client's where nothing is said.", &o.Host)
 	s.flag("insecure_skip_verify", "Take any certificate from the origin. For tests only.", &o.InsecureSkipVerify)
 	s.done()
+}
+
+func (r configReader) check(s *section, c *cdn.Check) {
+	read(s, "path", "path", "What is asked for with GET; an answer below 400 is a good one.", &c.Path, func(t string) (string, error) {
+		if !strings.HasPrefix(t, "/") {
+			return t, errors.New("a path begins with /")
+		}
+		return t, nil
+	})
+	s.need("path", "name the path that the checks ask for, such as /healthz")
+	s.duration("interval", "From one check to the next. 5s where nothing is said.", &c.Interval)
+	s.duration("timeout", "For one check. 2s where nothing is said.", &c.Timeout)
+	read(s, "up", "number", "Good checks in a row that find a server well. 2 where nothing is said.", &c.Up, parseNumber)
+	read(s, "down", "number", "Bad checks in a row that find it ill. 3 where nothing is said.", &c.Down, parseNumber)
+	s.done()
+}
+
+func parseParentURL(t string) (string, error) {
+	t, err := parseOriginURL(t)
+	if err == nil && strings.Count(t, "/") > 2 {
+		err = errors.New("a parent's URL has no path: it serves the site as this edge does")
+	}
+	return t, err
 }
 
 func parseOriginURL(t string) (string, error) {

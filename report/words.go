@@ -43,6 +43,8 @@ func words(f trace.Fact) string {
 		return join(" · ", f.Method+" "+f.URL, "site "+f.Site, ages(f.Age, f.Lifetime))
 	case trace.OriginFetch:
 		return originFetch(f)
+	case trace.OriginHealth:
+		return join(" · ", f.Origin, "by "+f.By+": "+fmt.Sprint(f.InARow)+" in a row", leftAlone(f.LeftAlone), f.Error)
 	case trace.OriginResponse:
 		return originResponse(f)
 	case trace.EdgeResponse:
@@ -149,6 +151,13 @@ func originFetch(f trace.OriginFetch) string {
 		first = "first byte after " + ms(time.Duration(f.FirstByte))
 	}
 	return join(" · ", fmt.Sprintf("%s %s → %s", f.Method, f.URL, result), join(" ", f.Proto, prefixed("to ", f.Remote)), size(f.Bytes), first, attempts, prefixed("timer: ", f.Timer), failure(f.Fault, f.Error))
+}
+
+func leftAlone(d trace.Millis) string {
+	if d == 0 {
+		return ""
+	}
+	return "left alone for " + ms(time.Duration(d))
 }
 
 func originResponse(f trace.OriginResponse) string {

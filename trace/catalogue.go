@@ -48,6 +48,7 @@ var catalogue = []entry{
 	{CookieDecision{}, "edge", "A host without cookies: what came of them was taken off. Verdict: strip."},
 	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
 	{OriginFetch{}, "edge", "The edge asked the origin (or a parent), and this is how it went, with the timer that fired where one did."},
+	{OriginHealth{}, "edge", "A server of an origin, or a parent, was found ill, or well again: by the requests to it, or by the checks. It stands in a journey of its own. Verdicts: down, up."},
 	{CodingDecision{}, "edge", "A stored response that compresses well was asked for. Verdicts: encode, identity."},
 	{HeaderDecision{}, "edge", "The site's rules changed fields of the request to the origin, or of the response to the client. Verdict: change."},
 	{OriginResponse{}, "origin", "The origin's handler finished. Delivered tells whether anybody was still there to read the answer."},
@@ -309,6 +310,16 @@ type EdgeLookup struct {
 	Lifetime Millis `json:"lifetime_ms,omitempty" doc:"its freshness lifetime, RFC 9111 §4.2.1"`
 }
 
+// OriginHealth is a turn in the health of one of an origin's servers.
+type OriginHealth struct {
+	Site      string `json:"site" doc:"the virtual host that it serves"`
+	Origin    string `json:"origin" doc:"the server as configured"`
+	By        string `json:"by" doc:"who found out: requests or checks"`
+	InARow    int    `json:"in_a_row" doc:"failures, or checks, one after the other that decided"`
+	LeftAlone Millis `json:"left_alone_ms,omitempty" doc:"how long it is not asked now, if there is another"`
+	Error     string `json:"error,omitempty" doc:"the latest failure in words"`
+}
+
 // OriginFetch is one trip from the edge to the origin.
 type OriginFetch struct {
 	Origin    string `json:"origin" doc:"the upstream as configured"`
@@ -451,6 +462,7 @@ const (
 	KindHTTPRequest    Kind = "http.request"
 	KindEdgeLookup     Kind = "edge.lookup"
 	KindOriginFetch    Kind = "origin.fetch"
+	KindOriginHealth   Kind = "origin.health"
 	KindOriginResponse Kind = "origin.response"
 	KindEdgeResponse   Kind = "edge.response"
 	KindHTTPResponse   Kind = "http.response"
@@ -484,6 +496,7 @@ func (TLSHandshake) Kind() Kind   { return KindTLSHandshake }
 func (HTTPRequest) Kind() Kind    { return KindHTTPRequest }
 func (EdgeLookup) Kind() Kind     { return KindEdgeLookup }
 func (OriginFetch) Kind() Kind    { return KindOriginFetch }
+func (OriginHealth) Kind() Kind   { return KindOriginHealth }
 func (OriginResponse) Kind() Kind { return KindOriginResponse }
 func (EdgeResponse) Kind() Kind   { return KindEdgeResponse }
 func (HTTPResponse) Kind() Kind   { return KindHTTPResponse }

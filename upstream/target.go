@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"waypost/fault"
+	"waypost/fetch"
 	"waypost/http/wire"
 	"waypost/url"
 )
@@ -13,7 +14,12 @@ import (
 type server struct {
 	name   string // the URL as configured
 	url    *url.URL
-	prefix string // path that goes before that of every request; "" for none
+	prefix string        // path that goes before that of every request; "" for none
+	client *fetch.Client // of a parent its own: its connections are opened by the site's name
+	parent bool
+	seed   uint64 // of a parent's scores
+	weight int    // its share
+	turn   int    // by that share; guarded by Upstream.mu
 	health health
 }
 
@@ -37,10 +43,10 @@ func newServer(text string) (*server, error) {
 }
 
 // aim makes r a request to s. The Host is that of the configuration, else the
-// client's, else the server's own.
+// client's, else the server's own; a parent always gets the client's.
 func (s *server) aim(r *wire.Request, host string) {
 	r.Scheme = s.url.Scheme()
-	if host != "" {
+	if host != "" && !s.parent {
 		r.Authority = host
 	}
 	if r.Authority == "" {

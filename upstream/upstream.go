@@ -3,13 +3,13 @@
 // next.
 //
 // A request passes through the files in this order: upstream.go (the tries),
-// health.go (which server), target.go (what is asked of it), retry.go
-// (whether another one may be asked), stream.go (the body's own timer),
-// report.go (the account of it all).
+// choose.go and parent.go (which server), health.go (is it well), target.go
+// (what is asked of it), retry.go (whether another one may be asked),
+// stream.go (the body's own timer), report.go (the account of it all).
 //
-// Health is passive: the requests themselves find out. A server that failed
-// a few times in a row is left alone for a while that grows, and then tries
-// itself with one request.
+// The requests themselves find out how the servers are: one that failed a few
+// times in a row is left alone for a while that grows, and then tries itself
+// with one request. Checks (check.go) find out without requests.
 package upstream
 
 import (
@@ -41,8 +41,16 @@ const (
 type Upstream struct {
 	client  *fetch.Client
 	servers []*server
+	parents []*server
+	choice  cdn.Choice
+	check   cdn.Check
 	host    string // replaces the client's Host; "" keeps it
 	idle    time.Duration
+	notify  func(Change)
+
+	open     context.Context // until retired or closed
+	shut     context.CancelFunc
+	checking sync.WaitGroup
 
 	mu      sync.Mutex
 	running int  // exchanges whose body is not yet closed
@@ -61,27 +69,43 @@ func New(origin cdn.Origin, policy cdn.Policy, template *fetch.Client) (*Upstrea
 	orDefault(&policy.ConnectTimeout, def.ConnectTimeout)
 	orDefault(&policy.FirstByteTimeout, def.FirstByteTimeout)
 	orDefault(&policy.IdleTimeout, def.IdleTimeout)
-	u := &Upstream{host: origin.Host, idle: policy.IdleTimeout, client: &fetch.Client{
-		Network: template.Network, Names: template.Names,
-		Roots: template.Roots, InsecureSkipVerify: template.InsecureSkipVerify || origin.InsecureSkipVerify,
-		Sessions: template.Sessions, HTTP2: template.HTTP2,
-		PerHost: maxConns, ConnectTo: template.ConnectTo, Limits: template.Limits,
-		Timeouts: fetch.Timeouts{
-			// A connection that is free in time is as good as one that is opened in time.
-			Queue: policy.ConnectTimeout,
-			DNS:   dnsTimeout, Connect: policy.ConnectTimeout, TLS: policy.ConnectTimeout,
-			FirstByte: policy.FirstByteTimeout,
-			BodyIdle:  -1, // stream.go has that timer: event streams have one of their own
-			Idle:      template.Timeouts.Idle,
-		},
-	}}
-	for _, text := range origin.URLs {
+	client := func(connectTo map[string]string) *fetch.Client {
+		return &fetch.Client{
+			Network: template.Network, Names: template.Names,
+			Roots: template.Roots, InsecureSkipVerify: template.InsecureSkipVerify || origin.InsecureSkipVerify,
+			Sessions: template.Sessions, HTTP2: template.HTTP2,
+			PerHost: maxConns, ConnectTo: connectTo, Limits: template.Limits,
+			Timeouts: fetch.Timeouts{
+				// A connection that is free in time is as good as one that is opened in time.
+				Queue: policy.ConnectTimeout,
+				DNS:   dnsTimeout, Connect: policy.ConnectTimeout, TLS: policy.ConnectTimeout,
+				FirstByte: policy.FirstByteTimeout,
+				BodyIdle:  -1, // stream.go has that timer: event streams have one of their own
+				Idle:      template.Timeouts.Idle,
+			},
+		}
+	}
+	u := &Upstream{host: origin.Host, idle: policy.IdleTimeout, choice: origin.Choice, check: withDefaults(origin.Check),
+		client: client(template.ConnectTo)}
+	for i, text := range origin.URLs {
 		s, err := newServer(text)
 		if err != nil {
 			return nil, err
 		}
+		s.client, s.weight = u.client, 1
+		if i < len(origin.Weights) {
+			s.weight = origin.Weights[i]
+		}
 		u.servers = append(u.servers, s)
 	}
+	for _, text := range origin.Parents {
+		s, err := newParent(text, client)
+		if err != nil {
+			return nil, err
+		}
+		u.parents = append(u.parents, s)
+	}
+	u.open, u.shut = context.WithCancel(context.Background())
 	return u, nil
 }
 
@@ -91,26 +115,44 @@ func orDefault(d *time.Duration, def time.Duration) {
 	}
 }
 
-// Do sends req to the first server that is well, and on to the next one where
-// that fails and RFC 9110 §9.2.2 allows it. req.Path is the path on the site;
+// Do sends req to a server that is well, and on to the next one where that
+// fails and RFC 9110 §9.2.2 allows it. key is what is asked for in the words
+// of the cache: by it a parent is chosen. req.Path is the path on the site;
 // Scheme is that of the server and Authority is rewritten as configured; req
 // itself is not changed, but its Body is read.
 //
 // The context bounds the exchange up to the end of the body, which must be
 // read to its end or closed. The report is valid with and without an error.
-func (u *Upstream) Do(ctx context.Context, req *wire.Request) (*fetch.Response, *Report, error) {
+func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetch.Response, *Report, error) {
 	report := &Report{Method: req.Method}
 	body := watch(req.Body)
 	tried := make([]*server, 0, maxTries)
-	for s := next(u.servers, tried, time.Now()); s != nil; s = next(u.servers, tried, time.Now()) {
-		tried = append(tried, s)
-		resp, err := u.try(ctx, s, req, body, report)
-		if err == nil {
-			return resp, report, nil
-		}
-		if len(tried) == maxTries || ctx.Err() != nil || !mayTryAnother(req, body, report) {
+	var declined *fetch.Response // for want of a better answer
+	for {
+		s, fine := u.next(key, tried, time.Now())
+		if s == nil || declined != nil && !fine {
 			break
 		}
+		if declined != nil {
+			declined.Body.Close()
+			declined = nil
+		}
+		tried = append(tried, s)
+		resp, err := u.try(ctx, s, req, body, report)
+		last := len(tried) == maxTries || ctx.Err() != nil || !mayTryAnother(req, body, report)
+		switch {
+		case err == nil && (last || !s.declines(resp)):
+			return resp, report, nil
+		case err == nil:
+			declined = resp
+			continue
+		}
+		if last {
+			break
+		}
+	}
+	if declined != nil {
+		return declined, report, nil
 	}
 	if len(tried) > 1 {
 		report.Err = fmt.Errorf("%w (after %d servers)", report.Err, len(tried))
@@ -126,18 +168,30 @@ func (u *Upstream) try(caller context.Context, s *server, req *wire.Request, bod
 	}
 	s.aim(&out, u.host)
 	report.asking(s, &out)
+	target, err := s.target(out.Authority)
+	if err != nil {
+		report.failed(err)
+		return nil, err
+	}
 	u.begin()
 	ctx, cancel := context.WithCancelCause(caller)
-	resp, err := u.client.Do(ctx, s.url, &out)
+	resp, err := s.client.Do(ctx, target, &out)
 	if err != nil {
 		report.failed(err)
 		cancel(nil)
 		u.end()
-		s.health.settle(time.Now(), verdict(caller, body, report.Fault))
+		u.settle(s, verdict(caller, body, report.Fault), err.Error())
 		return nil, err
 	}
-	s.health.settle(time.Now(), well)
 	report.answered(resp)
+	switch {
+	case !s.declines(resp):
+		u.settle(s, well, "")
+	case s.parent && refusedLoop(resp):
+		u.settle(s, unsaid, "")
+	default:
+		u.settle(s, failing, fmt.Sprintf("%s: answered with %d", s.name, resp.Status))
+	}
 	if resp.Upgraded != nil {
 		resp.Upgraded = &upgraded{Conn: resp.Upgraded, cancel: cancel, end: u.end}
 		return resp, nil
@@ -152,12 +206,27 @@ func (u *Upstream) Retire() {
 	u.mu.Lock()
 	u.retired = true
 	u.mu.Unlock()
+	u.shut()
+	u.closeIdle()
+}
+
+func (u *Upstream) closeIdle() {
 	u.client.CloseIdle()
+	for _, s := range u.parents {
+		s.client.CloseIdle()
+	}
 }
 
 // Close ends all exchanges and closes all connections, and returns when
 // every goroutine has ended.
-func (u *Upstream) Close() { u.client.Close() }
+func (u *Upstream) Close() {
+	u.shut()
+	u.client.Close()
+	for _, s := range u.parents {
+		s.client.Close()
+	}
+	u.checking.Wait()
+}
 
 func (u *Upstream) begin() {
 	u.mu.Lock()
@@ -171,6 +240,6 @@ func (u *Upstream) end() {
 	last := u.retired && u.running == 0
 	u.mu.Unlock()
 	if last {
-		u.client.CloseIdle()
+		u.closeIdle()
 	}
 }

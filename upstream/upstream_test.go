@@ -73,17 +73,39 @@ func (s *servers) listen(n int, h wire.HandlerFunc) (stop func()) {
 // test.
 func (s *servers) upstream(policy cdn.Policy, urls ...string) *Upstream {
 	s.t.Helper()
-	u, err := New(cdn.Origin{URLs: urls}, policy, &fetch.Client{Network: s.net.Host(netip.MustParseAddr("192.0.2.200"))})
+	return s.from(cdn.Origin{URLs: urls}, policy)
+}
+
+// from is upstream for an origin with more to it.
+func (s *servers) from(origin cdn.Origin, policy cdn.Policy) *Upstream {
+	s.t.Helper()
+	u, err := New(origin, policy, s.template())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return u
 }
 
+func (s *servers) template() *fetch.Client {
+	return &fetch.Client{Network: s.net.Host(netip.MustParseAddr("192.0.2.200"))}
+}
+
 func (s *servers) last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked[len(s.asked)-1]
+}
+
+func (s *servers) first() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[0]
+}
+
+func (s *servers) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked)
 }
 
 func saying(text string) wire.HandlerFunc {
@@ -97,7 +119,7 @@ func get(path string) *wire.Request { return &wire.Request{Method: "GET", Path: 
 
 // ask makes a trip and reads what it brings.
 func ask(u *Upstream, r *wire.Request) (string, *Report, error) {
-	resp, report, err := u.Do(context.Background(), r)
+	resp, report, err := u.Do(context.Background(), r, nil)
 	if err != nil {
 		return "", report, err
 	}
@@ -292,7 +314,7 @@ func TestQueue(t *testing.T) {
 				var hung sync.WaitGroup
 				ctx, cancel := context.WithCancel(s.ctx)
 				for range maxConns {
-					hung.Go(func() { u.Do(ctx, get("/hangs")) })
+					hung.Go(func() { u.Do(ctx, get("/hangs"), nil) })
 				}
 				synctest.Wait()
 				began := time.Now()
@@ -416,7 +438,7 @@ func TestClientLeaves(t *testing.T) {
 		defer u.Close()
 		for range 2 * tolerated {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			_, report, err := u.Do(ctx, get("/slow"))
+			_, report, err := u.Do(ctx, get("/slow"), nil)
 			cancel()
 			if err == nil || report.Attempts != 1 {
 				t.Fatalf("error %v after %d attempts, want one", err, report.Attempts)

@@ -15,7 +15,8 @@ import (
 type oneEdge struct {
 	listen, listenTLS []string
 	cert, key         string
-	origin            []string
+	origin, parent    []string
+	slice             string
 	memory            string
 	store, storeSize  string
 	http3             bool
@@ -48,6 +49,8 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.cert, "cert", "", "the certificate chain, PEM `FILE`, leaf first")
 	cmd.Flags().StringVar(&f.key, "key", "", "its private key, PEM `FILE`")
 	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
+	cmd.Flags().StringArrayVar(&f.parent, "parent", nil, "an edge to ask before the origin, `URL`; of several, each has its share of what there is")
+	cmd.Flags().StringVar(&f.slice, "slice", "", "fetch and hold large files in slices of `SIZE`, such as 1MiB")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
 	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start")
@@ -86,6 +89,10 @@ func (f *oneEdge) config() (*node.Config, error) {
 	}
 	text.WriteString("sites:\n  - name: origin\n    hosts: [\"*\"]\n    origin:\n")
 	list(&text, "      urls", f.origin)
+	list(&text, "    parents", f.parent)
+	if f.slice != "" {
+		fmt.Fprintf(&text, "    slice: %q\n", f.slice)
+	}
 	config, err := node.Parse("flags", []byte(text.String()), os.ReadFile)
 	if err != nil {
 		return nil, flagError(err)
@@ -106,6 +113,7 @@ func flagError(err error) error {
 		for _, f := range [...]struct{ key, flag string }{
 			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
+			{"sites[0].parents", "--parent"}, {"sites[0].slice", "--slice"},
 		} {
 			if strings.HasPrefix(p.Key, f.key) {
 				flag = f.flag

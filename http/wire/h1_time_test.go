@@ -402,9 +402,13 @@ func TestBodyAfterExchange(t *testing.T) {
 			_ = x.Respond(200, nil, 0)
 			return
 		}
-		body := x.Request().Body
+		body, quic := x.Request().Body, x.Request().Proto == HTTP3
 		go func() {
 			_, err := io.Copy(io.Discard, body)
+			// Over QUIC the client's own end of the stream may be first.
+			if quic && err != nil && strings.Contains(err.Error(), "reset by the peer: H3_NO_ERROR") {
+				return
+			}
 			if !errors.Is(err, errBodyClosed) && !errors.Is(err, errInterrupted) {
 				t.Errorf("a stray reader got %v", err)
 			}

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 GO ?= go
 
-.PHONY: help build test race lint bench bench-edge bench-lab h2spec journeys fuzz docs demo ci clean
+.PHONY: help build test race lint bench bench-edge attack-edge bench-lab h2spec journeys fuzz docs demo ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ bench: ## edge hits, cached DNS answers, a page load: docs/BENCHMARKS.md
 
 bench-edge: ## the edge beside nginx, HAProxy and Varnish, where they are installed
 	$(GO) run ./scripts/bench-edge
+
+attack-edge: build ## all of docs/ATTACKS.md against a running edge
+	$(GO) run ./scripts/attack-edge
 
 bench-lab: ## TCP payload, requests, idle connections and 200 hosts in the lab
 	$(GO) test -run '^$$' -bench . -benchmem ./tcp ./stack ./lab

@@ -177,7 +177,11 @@ func TestH2Floods(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var running, most atomic.Int32
-				p := dialH2(t, &Server{Handler: HandlerFunc(func(x Exchange) {
+				l := serveMem(t, &Server{Handler: HandlerFunc(func(x Exchange) {
+					if x.Request().Path == "/other" {
+						echo(x)
+						return
+					}
 					if n := running.Add(1); n > most.Load() {
 						most.Store(n)
 					}
@@ -185,6 +189,7 @@ func TestH2Floods(t *testing.T) {
 					<-x.Context().Done()
 					time.Sleep(time.Millisecond)
 				})})
+				other, p := greeted(t, l), greeted(t, l)
 				done := make(chan string)
 				go func() {
 					for {
@@ -202,6 +207,8 @@ func TestH2Floods(t *testing.T) {
 				if got := <-done; !strings.Contains(got, "ENHANCE_YOUR_CALM more than") && !strings.Contains(got, "ENHANCE_YOUR_CALM header block") {
 					t.Errorf("got %s", got)
 				}
+				other.headers(1, true, with(":path: /other")...)
+				other.skipTo("DATA 1")
 				p.conn.Close()
 				synctest.Wait()
 				if most.Load() > h2HandlersPerStream*DefaultStreamsPerConn {

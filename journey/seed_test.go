@@ -28,6 +28,9 @@ func rounds() int {
 // order. A run that differs and to which that happened is not counted; one
 // that differs without is a failure.
 func TestOneSeed(t *testing.T) {
+	if underRace {
+		t.Skip("skipped: the race detector has the scheduler choose at random")
+	}
 	all := ready(t)
 	for _, tt := range []struct {
 		name   string

@@ -42,11 +42,9 @@ type h2Conn struct {
 	taken   int       // batches that out has been taken for
 	written int       // and those of them that have been written
 	room    sync.Cond // out has been taken, or the connection died
-	// pressing counts, by urgency, the streams that wait for room.
-	pressing [8]int
-	enc      *hpack.Encoder
-	encoded  bytes.Buffer // the header block being encoded
-	digits   [20]byte     // a number being encoded
+	enc     *hpack.Encoder
+	encoded bytes.Buffer // the header block being encoded
+	digits  [20]byte     // a number being encoded
 
 	streams  map[uint32]*h2Stream
 	woken    []*h2Stream // see waiting
@@ -283,9 +281,8 @@ func (c *h2Conn) die(err error) {
 	c.under.hangUp()
 }
 
-// waiting returns the streams on which somebody waits, the most urgent and
-// then the oldest first: who is woken first writes first (RFC 9218 §10), and
-// that must not be up to a map. It is called
+// waiting returns the streams on which somebody waits, the oldest first: who
+// is woken first writes first, and that must not be up to a map. It is called
 // with the mutex held; what it returns is valid until the next call.
 func (c *h2Conn) waiting() []*h2Stream {
 	c.woken = c.woken[:0]
@@ -294,9 +291,7 @@ func (c *h2Conn) waiting() []*h2Stream {
 			c.woken = append(c.woken, s)
 		}
 	}
-	slices.SortFunc(c.woken, func(a, b *h2Stream) int {
-		return cmp.Or(cmp.Compare(a.urgency, b.urgency), cmp.Compare(a.id, b.id))
-	})
+	slices.SortFunc(c.woken, func(a, b *h2Stream) int { return cmp.Compare(a.id, b.id) })
 	return c.woken
 }
 

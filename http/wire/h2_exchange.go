@@ -48,9 +48,6 @@ func (x *h2Exchange) begin(h *h2Server, id uint32) {
 		Proto: HTTP2, Method: b.method, Scheme: h.c.srv.scheme, Authority: b.authority, Path: b.path,
 		Fields: fields, Length: b.length, Upgrade: b.protocol, Expect: b.expect != "", TakesTrailers: b.te,
 	}
-	if value, ok := fields.Lookup("priority"); ok {
-		x.urgency, _ = parsePriority(value)
-	}
 	x.body, x.responded, x.noBody, x.left, x.aborted, x.upgraded = nil, false, false, 0, false, false
 	x.end, x.ctx, x.cancel, x.bad = nil, nil, nil, nil
 	if b.endStream {

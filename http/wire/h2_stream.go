@@ -39,7 +39,6 @@ type h2Stream struct {
 
 	timer   *time.Timer // wakes a wait whose pace has run out
 	waiters int
-	urgency int8 // of the response, RFC 9218 §4.1: 0 goes first
 }
 
 // h2Owner is who a stream belongs to.
@@ -60,7 +59,7 @@ func (s *h2Stream) begin(c *h2Conn, id uint32, owner h2Owner) {
 	*s = h2Stream{
 		c: c, id: id, owner: owner, recv: recv,
 		sendWindow: c.peer.initialWindow, recvWindow: c.streamWindow(), announced: -1,
-		out: pace{period: c.limits.WriteTimeout, rate: MinRate}, urgency: defaultUrgency,
+		out: pace{period: c.limits.WriteTimeout, rate: MinRate},
 	}
 	s.cond.L = &c.mu
 	c.streams[id] = s
@@ -229,7 +228,7 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 			return total, s.err
 		case len(p) == 0 && !end:
 			return total, nil
-		case c.full() || c.pressed(s.urgency):
+		case c.full():
 			s.waitForRoom()
 			continue
 		}
@@ -271,35 +270,12 @@ func (c *h2Conn) appendData(id uint32, p []byte, end bool) {
 	c.out = append(c.out, p...)
 }
 
-// waitForRoom waits until out has been taken to be written, and nobody more
-// urgent waits for that.
+// waitForRoom waits until out has been taken to be written.
 func (s *h2Stream) waitForRoom() {
-	c := s.c
-	c.kick()
+	s.c.kick()
 	s.waiters++
-	c.pressing[s.urgency]++
-	c.room.Wait()
-	c.pressing[s.urgency]--
+	s.c.room.Wait()
 	s.waiters--
-	if c.pressing[s.urgency] == 0 {
-		for _, n := range c.pressing[s.urgency+1:] {
-			if n > 0 { // they may have waited for us alone
-				c.room.Broadcast()
-				break
-			}
-		}
-	}
-}
-
-// pressed reports whether a response of a higher urgency waits for room: it
-// goes first (RFC 9218 §10).
-func (c *h2Conn) pressed(urgency int8) bool {
-	for _, n := range c.pressing[:urgency] {
-		if n > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // wait waits until something has changed, within the pace; its error means

@@ -47,6 +47,8 @@ type h2Conn struct {
 	digits  [20]byte     // a number being encoded
 
 	streams  map[uint32]*h2Stream
+	pressing []*h2Stream // see h2_priority.go
+	turns    uint64      // counts what h2Stream.turn is taken from
 	woken    []*h2Stream // see waiting
 	closed   closedStreams
 	lastPeer uint32 // the highest stream that the peer has opened
@@ -201,6 +203,7 @@ func (c *h2Conn) write() {
 		batch := c.out
 		c.out, c.spare = c.spare[:0], nil
 		c.taken++
+		c.nextTurn()
 		c.room.Broadcast()
 		c.mu.Unlock()
 		_, err := c.conn.Write(batch)

@@ -50,6 +50,7 @@ func (x *h2Exchange) begin(h *h2Server, id uint32) {
 	}
 	x.body, x.responded, x.noBody, x.left, x.aborted, x.upgraded = nil, false, false, 0, false, false
 	x.end, x.ctx, x.cancel, x.bad = nil, nil, nil, nil
+	x.rank = rankOf(fields)
 	if b.endStream {
 		x.remoteEnded = true
 		x.req.Length = 0
@@ -159,7 +160,8 @@ func (x *h2Exchange) Respond(status int, f field.Fields, length int64) error {
 		return x.err
 	}
 	if x.c.full() {
-		x.waitForRoom()
+		x.waitForTurn()
+		x.unpress()
 		if x.err != nil {
 			return x.err
 		}

@@ -110,6 +110,8 @@ func (c *h2Conn) frame(f http2.Frame) error {
 			return resets(f.StreamID, http2.ErrCodeProtocol, "a stream that depends on itself")
 		}
 		return c.floods.control()
+	case *http2.PriorityUpdateFrame:
+		return c.priorityUpdate(f)
 	case *http2.GoAwayFrame:
 		c.side.goneAway(f)
 		return c.floods.control()

@@ -49,6 +49,7 @@ func (c *serverConn) serveH2(read []byte) {
 	h.greet(
 		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(h.limits.StreamsPerConn)},
 		http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1},
+		http2.Setting{ID: http2.SettingNoRFC7540Priorities, Val: 1},
 	)
 	c.h2.Store(h)
 	c.state.Store(connActive)

@@ -26,6 +26,8 @@ type h2Stream struct {
 
 	sendWindow int64
 	out        pace // waiting for the peer's window
+	rank       h2Rank
+	sent       bool // DATA, since it last had to wait
 
 	recv       []byte // DATA that has come
 	recvFrom   int    // and has been read up to here
@@ -59,7 +61,7 @@ func (s *h2Stream) begin(c *h2Conn, id uint32, owner h2Owner) {
 	*s = h2Stream{
 		c: c, id: id, owner: owner, recv: recv,
 		sendWindow: c.peer.initialWindow, recvWindow: c.streamWindow(), announced: -1,
-		out: pace{period: c.limits.WriteTimeout, rate: MinRate},
+		out: pace{period: c.limits.WriteTimeout, rate: MinRate}, rank: fairly,
 	}
 	s.cond.L = &c.mu
 	c.streams[id] = s
@@ -218,28 +220,30 @@ func (s *h2Stream) read(p []byte) (int, error) {
 	}
 }
 
-// write sends p, and END_STREAM behind it with end, as the windows allow.
-// It returns when all of p waits to be written to the connection.
+// write sends p, and END_STREAM behind it with end, as the windows and the
+// other streams' priorities allow. It returns when all of p waits to be
+// written to the connection.
 func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 	c := s.c
 	for {
 		switch {
 		case s.err != nil:
+			s.unpress()
 			return total, s.err
 		case len(p) == 0 && !end:
+			s.unpress()
 			return total, nil
-		case c.full():
-			s.waitForRoom()
-			continue
 		}
 		n := min(int64(len(p)), s.sendWindow, c.sendWindow, int64(c.peer.maxFrame))
 		if n <= 0 && len(p) > 0 {
-			c.kick()
-			if err := s.wait(&s.out); err != nil {
-				err = fault.New(fault.ConnectionWriteTimeout, "write stream", err)
-				s.abandon(http2.ErrCodeCancel, err)
+			if err := s.waitForWindow(); err != nil {
+				s.unpress()
 				return total, err
 			}
+			continue
+		}
+		if c.full() || len(p) > 0 && c.outranked(s) {
+			s.waitForTurn()
 			continue
 		}
 		last := end && int(n) == len(p)
@@ -248,14 +252,29 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 		s.sendWindow -= n
 		c.sendWindow -= n
 		s.out.bytes += n
+		s.sent = true
 		p, total = p[n:], total+int(n)
 		if last {
 			s.localEnded = true
 			s.closeIfDone()
+			s.unpress()
 			c.kick()
 			return total, nil
 		}
 	}
+}
+
+// waitForWindow waits for the peer to grant more, within the pace of a reader.
+func (s *h2Stream) waitForWindow() error {
+	s.c.kick()
+	s.press()
+	s.c.nextTurn() // the others' own pace begins, or they have a window
+	if err := s.wait(&s.out); err != nil {
+		err = fault.New(fault.ConnectionWriteTimeout, "write stream", err)
+		s.abandon(http2.ErrCodeCancel, err)
+		return err
+	}
+	return nil
 }
 
 // appendData appends a DATA frame. The framer would copy the data twice.
@@ -268,14 +287,6 @@ func (c *h2Conn) appendData(id uint32, p []byte, end bool) {
 	c.out = append(c.out, byte(n>>16), byte(n>>8), byte(n), byte(http2.FrameData), flags,
 		byte(id>>24), byte(id>>16), byte(id>>8), byte(id))
 	c.out = append(c.out, p...)
-}
-
-// waitForRoom waits until out has been taken to be written.
-func (s *h2Stream) waitForRoom() {
-	s.c.kick()
-	s.waiters++
-	s.c.room.Wait()
-	s.waiters--
 }
 
 // wait waits until something has changed, within the pace; its error means

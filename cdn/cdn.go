@@ -113,6 +113,9 @@ type Policy struct {
 	// DefaultTTL is a freshness lifetime for responses that state none and
 	// may be stored; 0 leaves it to the heuristic of RFC 9111 §4.2.2.
 	DefaultTTL time.Duration
+	// GuardCookies keeps a response with Set-Cookie out of the cache unless it
+	// speaks of shared caches (public, s-maxage, CDN-Cache-Control).
+	GuardCookies bool
 	// Slice is the size in bytes of the slices in which large files are
 	// fetched and held; 0 has them fetched whole.
 	Slice int64

@@ -210,6 +210,7 @@ func rulesFor(s *cdn.Site) *cache.Rules {
 		DefaultTTL:   s.Policy.DefaultTTL,
 		HeuristicMax: heuristicMax,
 		StaleIfError: staleIfError,
+		GuardCookies: s.Policy.GuardCookies,
 		NormalAccept: true,
 		Codings:      codings(&s.Rules),
 		Languages:    s.Rules.Key.Languages,

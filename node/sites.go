@@ -40,6 +40,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 		readList(v, "parents", "URL", "Edges that are asked before the origin, http or https, without a path: for each URL of the site the same one, another where that is gone, and then the origin. They serve the site under its own name. Purges are not passed on: each edge gives its own receipt, and parents are purged first.", &site.Origin.Parents, parseParentURL)
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
+		v.flag("guard_cookies", "Store a response with Set-Cookie only where it speaks of shared caches: public, s-maxage or CDN-Cache-Control. With false, a lifetime is enough (RFC 9111 §7.3). false where nothing is said.", &site.Policy.GuardCookies)
 		r.slice(v, &site.Policy.Slice)
 		early := true
 		v.flag("early_data", "Take safe requests before the TLS handshake is complete (0-RTT, HTTP/3 only): hits are answered at once, all else waits for the handshake. With false they get 425. true where nothing is said.", &early)

@@ -80,6 +80,10 @@ type Rules struct {
 	// while the origin fails, when the response itself says nothing about
 	// it (RFC 9111 §4.2.4). 0: not at all.
 	StaleIfError time.Duration
+	// GuardCookies has a shared cache store a response with Set-Cookie only
+	// where it speaks of shared caches (public, s-maxage, a targeted field).
+	// Without it, a lifetime is enough (RFC 9111 §7.3).
+	GuardCookies bool
 	// NormalAccept compares Accept-Encoding and Accept-Language by their
 	// meaning (case, order and weights) instead of their text when a
 	// variant is selected (RFC 9111 §4.1).

@@ -17,6 +17,7 @@ const date0 = "Date: Sun, 01 Mar 2026 12:00:00 GMT"
 var (
 	shared      = &Rules{Shared: true, Targeted: []string{"CDN-Cache-Control"}, HeuristicMax: 24 * time.Hour}
 	privateOnly = &Rules{HeuristicMax: 24 * time.Hour}
+	guarded     = &Rules{Shared: true, GuardCookies: true, Targeted: []string{"CDN-Cache-Control"}, HeuristicMax: 24 * time.Hour}
 )
 
 // lines makes fields of "Name: value" lines.

@@ -54,6 +54,7 @@ const (
 	varyStar
 	statusNotCacheable
 	cookieGuess
+	cookieGuarded
 	nothingToValidate
 	lifetimeInvalid
 	nothingToUse
@@ -65,6 +66,7 @@ const (
 	keptExpires
 	keptDefault
 	keptHeuristic
+	keptCookie
 
 	reasons // their number
 )
@@ -150,8 +152,10 @@ var grounds = [reasons]ground{
 		evidence{asked: []string{"Authorization"}}, "{field}: public"},
 	varyStar:           {"it was chosen by more than request fields", "RFC 9111 §4.1", evidence{field: "Vary"}, "a Vary that names the fields"},
 	statusNotCacheable: {"{status} states no lifetime, and none may be guessed for it", "RFC 9111 §4.2.2", evidence{status: true}, "{field}: max-age=60"},
-	cookieGuess: {"it sets a cookie, and does not say that shared caches may keep it", "RFC 9111 §7.3", evidence{field: "Set-Cookie"},
+	cookieGuess: {"it sets a cookie, and the origin states no lifetime", "RFC 9111 §7.3", evidence{field: "Set-Cookie"},
 		"{field}: s-maxage=60, or no-cache=\"set-cookie\""},
+	cookieGuarded: {"it sets a cookie, and does not say that shared caches may keep it, as this site wants it said", "RFC 9111 §7.3",
+		evidence{field: "Set-Cookie"}, "{field}: s-maxage=60, or no-cache=\"set-cookie\""},
 	nothingToValidate: {"each use must be confirmed, and there is nothing to confirm it by", "RFC 9111 §5.2.2.4", evidence{says: []string{"no-cache"}}, "an ETag"},
 	lifetimeInvalid: {"what states its lifetime is invalid, so it is stale, and there is nothing to confirm it by", "RFC 9111 §4.2.1",
 		evidence{lifetime: true}, "{field}: max-age=60"},
@@ -162,6 +166,8 @@ var grounds = [reasons]ground{
 	keptMaxAge:     {"it may be stored, and is fresh for {lifetime}", "RFC 9111 §5.2.2.1", evidence{lifetime: true}, ""},
 	keptExpires:    {"it may be stored, and is fresh for {lifetime}", "RFC 9111 §5.3", evidence{lifetime: true}, ""},
 	keptDefault:    {"it states no lifetime, and this cache gives it {lifetime}", "RFC 9111 §4.2.2", evidence{}, ""},
+	keptCookie: {"it may be stored, and is fresh for {lifetime}, with the cookie that it sets: all who are served it get the same one", "RFC 9111 §7.3",
+		evidence{field: "Set-Cookie"}, "{field}: private, or no-cache=\"set-cookie\", if the cookie is for one user"},
 	keptHeuristic: {"it states no lifetime; a tenth of its age since it changed gives {lifetime}", "RFC 9111 §4.2.2",
 		evidence{lifetime: true}, ""},
 }

@@ -22,6 +22,8 @@ func Store(now time.Time, rules *Rules, req *Request, resp *Response) Verdict {
 	switch {
 	case p.has(noCache):
 		v.why = keptToValidate
+	case rules.Shared && setsCookie(resp, &d.control) && !meantForAll(&d):
+		v.why = keptCookie
 	case p.basis == bySMaxAge:
 		v.why = keptSMaxAge
 	case p.basis == byMaxAge:
@@ -100,10 +102,15 @@ func meantForAll(d *reading) bool {
 func useless(rules *Rules, resp *Response, d *reading) reason {
 	c := &d.control
 	// We deviate from RFC 9111 §7.3, which lets Set-Cookie be stored
-	// whatever else the response says: only what speaks of shared caches is
-	// permission to hand one user's cookie to another.
-	if rules.Shared && !meantForAll(d) && resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie") {
-		return cookieGuess
+	// whatever else the response says: a lifetime that the origin did not
+	// state is no permission to hand one user's cookie to another.
+	if rules.Shared && setsCookie(resp, c) && !meantForAll(d) {
+		switch {
+		case !d.explicit():
+			return cookieGuess
+		case rules.GuardCookies:
+			return cookieGuarded
+		}
 	}
 	if d.has(confirmable) {
 		return 0
@@ -117,6 +124,11 @@ func useless(rules *Rules, resp *Response, d *reading) reason {
 		return nothingToUse
 	}
 	return 0
+}
+
+// setsCookie reports whether who is served resp from the cache is given a cookie.
+func setsCookie(resp *Response, c *control) bool {
+	return resp.Fields.Has("Set-Cookie") && !withholds(c, "Set-Cookie")
 }
 
 func withholds(c *control, name string) bool {

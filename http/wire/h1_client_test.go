@@ -84,6 +84,18 @@ func TestH1Responses(t *testing.T) {
 	}
 }
 
+// TestH1NobodysCoding: a transfer coding that does not exist says only that the
+// body ends with the connection (RFC 9112 §6.3, rule 4).
+func TestH1NobodysCoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := answeringThenClosing(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: rot13\r\nConnection: keep-alive\r\n\r\nto the end")
+		resp, body := do(t, c, get("/"))
+		if body != "to the end" || resp.FramedBy != "close" || resp.Fields.Has("Transfer-Encoding") || c.Free() {
+			t.Errorf("got %q framed by %s, %v, free %v", body, resp.FramedBy, resp.Fields, c.Free())
+		}
+	})
+}
+
 func TestH1ResponseByClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := answering(t, "HTTP/1.1 200 OK\r\n\r\nto the end", "")
@@ -122,6 +134,11 @@ func TestH1RefusedResponses(t *testing.T) {
 		{"a signed length", okLine + "Content-Length: +2\r\n\r\n", fault.HTTPProtocolError},
 		{"chunked HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", fault.HTTPProtocolError},
 		{"an unknown coding", okLine + "Transfer-Encoding: gzip, chunked\r\n\r\n", fault.HTTPResponseTransferCoding},
+		{"an unknown coding that ends with the connection", okLine + "Transfer-Encoding: gzip\r\n\r\n", fault.HTTPResponseTransferCoding},
+		{"an unheard-of coding, chunked", okLine + "Transfer-Encoding: rot13, chunked\r\n\r\n", fault.HTTPResponseTransferCoding},
+		{"nearly chunked", okLine + "Transfer-Encoding: xchunked\r\n\r\n", fault.HTTPResponseTransferCoding},
+		{"no token", okLine + "Transfer-Encoding: \"chunked\"\r\n\r\n", fault.HTTPResponseTransferCoding},
+		{"a length, and an unheard-of coding", okLine + "Content-Length: 2\r\nTransfer-Encoding: rot13\r\n\r\n", fault.HTTPProtocolError},
 		{"chunked not last", okLine + "Transfer-Encoding: chunked, gzip\r\n\r\n", fault.HTTPResponseTransferCoding},
 		{"folded line", okLine + "A: b\r\n c\r\n\r\n", fault.HTTPProtocolError},
 		{"space before the colon", okLine + "A : b\r\n\r\n", fault.HTTPProtocolError},

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"waypost/http/field"
 )
@@ -89,6 +90,11 @@ func (h *responseHead) checkFraming(method string) *refusal {
 		return refuse(400, "both Transfer-Encoding and Content-Length")
 	case h.codings > 0 && h.proto == HTTP10:
 		return refuse(400, "Transfer-Encoding in an HTTP/1.0 response")
+	case h.codings > 0 && nobodysCodings(h.coding):
+		// Nobody could have asked for it or undo it, so nothing can have been
+		// done to the content; it ends with the connection (rule 4), and goes
+		// on without the field.
+		h.codings, h.keepAlive = 0, false
 	case h.codings > 0:
 		if bad := checkCodings(h.coding); bad != nil {
 			bad.status = 501 // a fault of the transfer coding, whatever is wrong with it
@@ -120,6 +126,31 @@ func (h *responseHead) checkFraming(method string) *refusal {
 		h.framed, h.keepAlive = framedByClose, false
 	}
 	return nil
+}
+
+// nobodysCodings reports whether a Transfer-Encoding names only what the IANA
+// registry of transfer codings does not hold (RFC 9112 §12.3). A coding that
+// it holds would be one that we have not offered to take (§7.4): its content
+// is not what it says it is. And what only looks like chunked may be chunked
+// to somebody else.
+func nobodysCodings(value string) bool {
+	named := 0
+	for e := range field.Elements(value) {
+		if registeredCoding(e) || strings.Contains(strings.ToLower(e), "chunk") || !validToken(e) {
+			return false
+		}
+		named++
+	}
+	return named > 0
+}
+
+// registeredCoding reports whether a coding other than chunked is registered.
+func registeredCoding(name string) bool {
+	switch strings.ToLower(name) {
+	case "compress", "deflate", "gzip", "identity", "trailers", "x-compress", "x-gzip":
+		return true
+	}
+	return false
 }
 
 // readResponseHead reads heads off in until one is complete.

@@ -10,6 +10,8 @@ import (
 
 	"waypost/edge/rules"
 	"waypost/edge/store"
+	"waypost/fetch"
+	"waypost/http/cache"
 	"waypost/http/field"
 	"waypost/trace"
 )
@@ -42,12 +44,42 @@ const (
 // for this client.
 func (r *request) considerCoding(o *store.Object) {
 	r.ruled.codable, r.ruled.coding = false, ""
-	if r.ruled.by == nil || r.ruled.by.Compress == nil || o.Status != 200 ||
-		!r.ruled.by.Compress.Fits(o.Fields, r.in.Fields, o.Size()) {
+	if r.ruled.by == nil || r.ruled.by.Compress == nil {
+		return
+	}
+	size := o.Size()
+	switch {
+	case o.Status == 200:
+	case o.Status == 206 && !isIndex(o):
+		// The 200 of which it is a part would be compressed; slices are not.
+		size = sizeOf(o.Fields)
+	default:
+		return
+	}
+	if !r.ruled.by.Compress.Fits(o.Fields, r.in.Fields, size) {
 		return
 	}
 	r.ruled.codable = true
 	r.ruled.coding = r.ruled.by.Compress.Choose(r.in.Fields)
+}
+
+// considerCodingOf is considerCoding for a response that comes from the
+// origin and passes uncoded.
+func (r *request) considerCodingOf(resp *fetch.Response) {
+	if r.ruled.by == nil || r.ruled.by.Compress == nil || resp.Status != 206 {
+		return
+	}
+	r.ruled.codable = r.ruled.by.Compress.Fits(resp.Fields, r.in.Fields, sizeOf(resp.Fields))
+}
+
+// sizeOf is the size of the whole by a part's Content-Range, -1 where that
+// does not tell.
+func sizeOf(part field.Fields) int64 {
+	p, ok := cache.ParseContentRange(part.Get("Content-Range"))
+	if !ok {
+		return -1
+	}
+	return p.Size
 }
 
 // deliverCoded sends o in the client's coding. It reports false when it is to

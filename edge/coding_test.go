@@ -100,6 +100,38 @@ func TestCoding(t *testing.T) {
 	}, compressing)
 }
 
+// TestPartVariesAsTheWhole: a part carries the Vary of the 200 of which it is
+// one (RFC 9110 §15.3.7), from the origin as from the store.
+func TestPartVariesAsTheWhole(t *testing.T) {
+	for _, tt := range []struct{ media, control, vary string }{
+		{"text/plain", "max-age=60", "Accept-Encoding"},
+		{"text/plain", "max-age=60, no-transform", ""},
+		{"image/png", "max-age=60", ""},
+	} {
+		inWorld(t, func(x wire.Exchange) {
+			serveRange(x, prose, "Content-Type", tt.media, "Cache-Control", tt.control, "ETag", `"1"`)
+		}, func(w *world) {
+			for i, from := range []string{"from the origin", "from the store"} {
+				g := w.get("/a", "Range", "bytes=4-7", "Accept-Encoding", "br")
+				if f := g.fields; g.status != 206 || g.body != "work" || f.Join("Vary") != tt.vary || f.Get("ETag") != `"1"` || f.Has("Content-Encoding") || w.trips() != 1 {
+					t.Errorf("%v %s: %d %q %v, %d trips", tt, from, g.status, g.body, f, w.trips())
+				}
+				if i == 0 && w.edge.store.Len() != 1 {
+					t.Errorf("%d objects are stored", w.edge.store.Len())
+				}
+			}
+			// Who has the coded form of the whole has it confirmed by a part.
+			want := `"1"`
+			if tt.vary != "" {
+				want = `W/"1"`
+			}
+			if g := w.get("/a", "Range", "bytes=4-7", "Accept-Encoding", "br", "If-None-Match", want); g.status != 304 || g.fields.Get("ETag") != want || g.fields.Join("Vary") != tt.vary {
+				t.Errorf("%v: %d %v", tt, g.status, g.fields)
+			}
+		}, compressing)
+	}
+}
+
 // TestCodingLeavesAlone: what is not to be compressed.
 func TestCodingLeavesAlone(t *testing.T) {
 	for _, tt := range []struct {

@@ -169,7 +169,7 @@ func (f *fill) interim(status int, fields field.Fields) {
 		return // was meant for us
 	}
 	select {
-	case f.interims <- interim{status, fields.Clone()}:
+	case f.interims <- interim{status, f.ruled.hint(fields, f.span)}:
 	default:
 	}
 }

@@ -72,17 +72,20 @@ func (r *request) forwarded() wire.Request {
 // inbound makes a response that came from the origin ready to be kept and
 // sent on.
 func (e *Edge) inbound(resp *fetch.Response, received time.Time) {
-	resp.Fields = slices.DeleteFunc(resp.Fields, func(l field.Line) bool {
-		// They speak to the party that asked, and that was us.
-		return field.Is(l.Name, "Proxy-Authenticate") || field.Is(l.Name, "Proxy-Authentication-Info") ||
-			field.Is(l.Name, "Proxy-Connection") ||
-			field.Is(l.Name, "Alt-Svc") // of the origin's, where clients are to come to us (RFC 7838 §3)
-	})
+	resp.Fields = slices.DeleteFunc(resp.Fields, forUs)
 	if !resp.Fields.Has("Date") {
 		// RFC 9110 §6.6.1: who receives a response without Date says when.
 		resp.Fields.Add("Date", string(cache.AppendDate(nil, received)))
 	}
 	resp.Fields.Add("Via", e.viaFor(resp.Response.Proto))
+}
+
+// forUs reports whether a field of a response speaks to the party that asked,
+// and that was us.
+func forUs(l field.Line) bool {
+	return field.Is(l.Name, "Proxy-Authenticate") || field.Is(l.Name, "Proxy-Authentication-Info") ||
+		field.Is(l.Name, "Proxy-Connection") ||
+		field.Is(l.Name, "Alt-Svc") // of the origin's, where clients are to come to us (RFC 7838 §3)
 }
 
 // viaFor is our Via member for a message received in proto (RFC 9110 §7.6.3).

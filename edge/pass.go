@@ -2,12 +2,10 @@ package edge
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"waypost/fetch"
 	"waypost/http/cache"
-	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/trace"
 )
@@ -28,7 +26,7 @@ func (r *request) pass() stage {
 	r.fetching = r.span.Child()
 	out := r.forwarded()
 	out.Upgrade = ""
-	relay := &interims{x: r.x}
+	relay := &interims{x: r.x, ruled: &r.ruled, span: r.fetching}
 	out.Interim = relay.inform
 	resp, err := r.askOrigin(trace.With(r.x.Context(), r.fetching), &out)
 	relay.stop()
@@ -95,26 +93,4 @@ func (r *request) freshenByHead() {
 	} else {
 		r.edge.store.Purge(r.key)
 	}
-}
-
-// interims passes interim responses on while the origin is being asked, and
-// none that comes later.
-type interims struct {
-	mu      sync.Mutex
-	x       wire.Exchange
-	stopped bool
-}
-
-func (i *interims) inform(status int, f field.Fields) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.stopped && status != 100 {
-		_ = i.x.Inform(status, f) // an error shows again with the final response
-	}
-}
-
-func (i *interims) stop() {
-	i.mu.Lock()
-	i.stopped = true
-	i.mu.Unlock()
 }

@@ -29,6 +29,7 @@ func (r *request) relay() stage {
 	defer func() { r.noteFetch(r.came(resp)) }()
 	stop := r.breakOff(resp)
 	defer stop()
+	r.considerCodingOf(resp)
 	if err := r.respond(resp.Status, r.fields(resp.Fields, -1), resp.Length); err != nil {
 		return r.lost(err)
 	}

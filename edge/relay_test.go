@@ -10,8 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"waypost/cdn"
 	"waypost/http/field"
 	"waypost/http/wire"
+	"waypost/trace"
 )
 
 // TestEvents: server-sent events arrive when they happen, and go on through
@@ -109,6 +111,53 @@ func TestInterim(t *testing.T) {
 					t.Errorf("got %v, the hint after %v", g, hinted.Sub(began))
 				}
 			})
+		}
+	}
+}
+
+// TestInterimUnderRules: what does not pass with a final response does not
+// pass before it: cookies of a host without, what a rule removes, words to us.
+func TestInterimUnderRules(t *testing.T) {
+	for _, control := range []string{"no-store", "max-age=60"} {
+		for _, tt := range []struct{ host, want string }{
+			{"www.shop.test", "Link: </a.css>; rel=preload, Set-Cookie: a=b"},
+			{"a.img.shop.test", "Link: </a.css>; rel=preload"},
+			{"shopusers.test", "Link: </a.css>; rel=preload"},
+		} {
+			s := trusting
+			s.site = func(site *cdn.Site) {
+				site.Hosts = append(site.Hosts, "shopusers.test")
+				site.Rules.Cookieless = []string{"*.img.shop.test"}
+				site.Rules.UserContent.Hosts = []string{"shopusers.test"}
+				site.Rules.Headers = []cdn.Header{{Action: cdn.Remove, Name: "X-Inner"}, {Action: cdn.Set, Name: "X-Outer", Value: "1"}}
+			}
+			inWorld(t, func(x wire.Exchange) {
+				x.Inform(103, field.Fields{{Name: "Link", Value: "</a.css>; rel=preload"}, {Name: "Set-Cookie", Value: "a=b"},
+					{Name: "X-Inner", Value: "secret"}, {Name: "Alt-Svc", Value: "h3"}})
+				reply(x, 200, "body", "Cache-Control", control)
+			}, func(w *world) {
+				parent, id := sampled(1)
+				g := w.get("http://"+tt.host+"/", "Traceparent", parent)
+				if len(g.informed) != 1 {
+					t.Fatalf("%s: informed %v", tt.host, g.informed)
+				}
+				var lines []string
+				for _, l := range g.informed[0].Fields {
+					lines = append(lines, l.Name+": "+l.Value)
+				}
+				if got := strings.Join(lines, ", "); got != tt.want {
+					t.Errorf("%s, %s: 103 with %q, want %q", tt.host, control, got, tt.want)
+				}
+				dropped := 0
+				for _, e := range w.events(id) {
+					if f, ok := e.Fact.(trace.CookieDecision); ok {
+						dropped += f.ResponseBytes
+					}
+				}
+				if counted := tt.host == "www.shop.test"; counted != (dropped == 0) {
+					t.Errorf("%s: %d bytes are on record", tt.host, dropped)
+				}
+			}, s)
 		}
 	}
 }

@@ -59,8 +59,8 @@ func NewCompress(in cdn.Compress) (*Compress, error) {
 	return c, nil
 }
 
-// Fits reports whether a stored response of that size, -1 for one that is
-// not known yet, may be compressed: its type is one to compress, it is in no
+// Fits reports whether a response whose whole content has that size, -1 for
+// one that is not known yet, may be compressed: its type is one to compress, it is in no
 // coding already, and neither side forbids it (RFC 9110 §7.7). It does not
 // allocate.
 func (c *Compress) Fits(resp, req field.Fields, size int64) bool {
@@ -75,7 +75,7 @@ func (c *Compress) Fits(resp, req field.Fields, size int64) bool {
 				media = resp[i].Value
 			}
 		case len("Cache-Control"):
-			if field.Is(name, "Cache-Control") && forbidsTransform(resp[i].Value) || field.Is(name, "Content-Range") {
+			if field.Is(name, "Cache-Control") && forbidsTransform(resp[i].Value) {
 				return false
 			}
 		case len("Content-Encoding"):

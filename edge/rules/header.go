@@ -86,6 +86,16 @@ func (hs Headers) Apply(f *field.Fields, path string) {
 	}
 }
 
+// Strip takes off f, which is the caller's own, what the rules for a path
+// remove.
+func (hs Headers) Strip(f *field.Fields, path string) {
+	for _, h := range hs {
+		if h.action == cdn.Remove && h.path.Match(path, nil) {
+			f.Del(h.line.Name)
+		}
+	}
+}
+
 // Changes says what Apply does, for the record.
 func (hs Headers) Changes(path string) (done []string) {
 	for _, h := range hs {

@@ -7,20 +7,22 @@ import (
 	"waypost/edge/rules"
 	"waypost/fault"
 	"waypost/http/wire"
+	"waypost/trace"
 )
 
 // problem is what the edge answers by itself.
 type problem struct {
-	status  int
-	kind    fault.Kind // RFC 9209 §2.3; "" for none
-	reason  string     // one sentence without its full stop, for people
-	timer   string     // which timer fired, in words; "" for none
-	site    string
-	nextHop netip.AddrPort // where the failure was met; told to those who trace only
-	allow   bool           // list the methods served
-	retry   time.Duration  // when to ask again; 0 says nothing
-	demand  string         // what to show (WWW-Authenticate)
-	hangUp  bool           // the connection is of no more use: its next bytes are the body refused
+	status   int
+	kind     fault.Kind // RFC 9209 §2.3; "" for none
+	reason   string     // one sentence without its full stop, for people
+	timer    string     // which timer fired, in words; "" for none
+	site     string
+	nextHop  netip.AddrPort  // where the failure was met; told to those who trace only
+	allow    bool            // list the methods served
+	retry    time.Duration   // when to ask again; 0 says nothing
+	demand   string          // what to show (WWW-Authenticate)
+	decision *trace.Decision // what decided, for the record; nil: nothing that is not there already
+	hangUp   bool            // the connection is of no more use: its next bytes are the body refused
 }
 
 // allowed are the methods that an edge forwards.

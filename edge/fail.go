@@ -17,7 +17,7 @@ import (
 func (r *request) fail() stage {
 	var shared *failure
 	errors.As(r.failure, &shared)
-	status := 0
+	status, disconnected := 0, false
 	if shared != nil {
 		status = shared.status
 	}
@@ -27,6 +27,8 @@ func (r *request) fail() stage {
 			r.status = cacheStatus{fwd: "stale", status: status, collapsed: r.status.collapsed, detail: "stale-if-error"}
 			r.status.left(v.Lifetime, v.Age)
 			return toDeliver
+		} else if r.verdict = v; v.Disconnected() {
+			disconnected = true
 		}
 	}
 	if shared != nil && shared.err == nil {
@@ -42,7 +44,27 @@ func (r *request) fail() stage {
 	if r.x.Context().Err() != nil {
 		return r.spoiled()
 	}
-	return r.refuse(r.blame())
+	p := r.blame()
+	if disconnected && unreached(p.kind) {
+		// RFC 9111 §5.2.2.2: a cache that cannot have it confirmed should say
+		// 504, unless another error is more applicable. One is where the
+		// origin was met: what it said was no response, or we let nobody on.
+		p.status = 504
+		p.reason += "; what is stored must not be used unconfirmed"
+		if r.span.On() {
+			p.decision = own(r.verdict.Decision(r.site.rules, &r.ask, &r.object.Response))
+		}
+	}
+	return r.refuse(p)
+}
+
+// unreached reports whether a fault means that no word came from the origin.
+func unreached(k fault.Kind) bool {
+	switch k {
+	case fault.DNSError, fault.ConnectionRefused, fault.ConnectionTerminated, fault.DestinationIPUnroutable, fault.DestinationIPProhibited:
+		return true
+	}
+	return k.Status() == 504
 }
 
 // spoiled ends a request that its own client has brought down: by leaving, or

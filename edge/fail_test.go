@@ -3,6 +3,8 @@ package edge
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -221,6 +223,65 @@ func TestStaleIfError(t *testing.T) {
 			t.Errorf("after the time for stale answers: got %v", g)
 		}
 	})
+}
+
+// TestDisconnected: where what is stored must be confirmed and the origin is
+// not to be reached, the answer is 504 (RFC 9111 §5.2.2.2); where it is there
+// and what it says is no response, 502 says more.
+func TestDisconnected(t *testing.T) {
+	for _, tt := range []struct {
+		control, origin string
+		status          int
+		error, clause   string
+	}{
+		{"max-age=10, must-revalidate", "http://192.0.2.66", 504, "connection_refused", "RFC 9111 §5.2.2.2"},
+		{"max-age=10, proxy-revalidate", "http://nowhere.test", 504, "dns_error", "RFC 9111 §5.2.2.2"},
+		{"no-cache, max-age=0, must-revalidate", "http://192.0.2.66", 504, "connection_refused", "RFC 9111 §5.2.2.2"},
+		{"s-maxage=10", "http://192.0.2.66", 504, "connection_refused", "RFC 9111 §5.2.2.10"},
+		{"max-age=10, must-revalidate", "http://192.0.2.99", 504, "connection_timeout", "RFC 9111 §5.2.2.2"},
+		{"max-age=10, must-revalidate", "http://192.0.2.77", 502, "http_protocol_error", ""},
+		{"no-cache", "http://192.0.2.66", 502, "connection_refused", ""},
+	} {
+		inWorld(t, replying(200, "good", "Cache-Control", tt.control, "ETag", `"1"`), func(w *world) {
+			at := netip.MustParseAddrPort("192.0.2.77:80")
+			l, err := w.net.Host(at.Addr()).Listen(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					io.WriteString(c, "no response\r\n\r\n")
+					c.Close()
+				}
+			}()
+			w.get("/")
+			time.Sleep(20 * time.Second)
+			site := w.edge.sites.Load().all[0].Site
+			site.Origin.URLs = []string{tt.origin}
+			if err := w.edge.SetSites([]cdn.Site{site}); err != nil {
+				t.Fatal(err)
+			}
+			parent, id := sampled(1)
+			g := w.get("/", "Traceparent", parent)
+			if g.status != tt.status || !strings.Contains(g.fields.Join("Proxy-Status"), "error="+tt.error) {
+				t.Errorf("%s, %s: %v, Proxy-Status %s", tt.control, tt.origin, g, g.fields.Join("Proxy-Status"))
+			}
+			clause := ""
+			for _, e := range w.events(id) {
+				if _, ok := e.Fact.(trace.EdgeResponse); ok && e.Decision != nil {
+					clause = e.Decision.Clause
+				}
+			}
+			if clause != tt.clause {
+				t.Errorf("%s, %s: the record has %q, want %q", tt.control, tt.origin, clause, tt.clause)
+			}
+		}, setting{site: trusting.site, config: trusting.config, hole: "192.0.2.99"})
+	}
 }
 
 // TestStaleIfErrorForAll: those who wait for a confirmation that fails get

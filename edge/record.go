@@ -156,7 +156,7 @@ func (r *request) noteResponse() {
 		f.CacheStatus = strings.Clone(r.out.Get("Cache-Status"))
 		f.ProxyStatus = strings.Clone(r.out.Get("Proxy-Status"))
 	}
-	r.span.Done(f, nil)
+	r.span.Done(f, r.problem.decision)
 }
 
 // timing is the edge's own times for the client who traces (Server-Timing,

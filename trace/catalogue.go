@@ -52,7 +52,7 @@ var catalogue = []entry{
 	{CodingDecision{}, "edge", "A stored response that compresses well was asked for. Verdicts: encode, identity."},
 	{HeaderDecision{}, "edge", "The site's rules changed fields of the request to the origin, or of the response to the client. Verdict: change."},
 	{OriginResponse{}, "origin", "The origin's handler finished. Delivered tells whether anybody was still there to read the answer."},
-	{EdgeResponse{}, "edge", "The edge had answered its client."},
+	{EdgeResponse{}, "edge", "The edge had answered its client. The decision tells why not with what is stored, where the origin could not be reached to confirm it. Verdict: miss."},
 	{HTTPResponse{}, "browser", "A response was read to its end."},
 	{HTTPRedirect{}, "browser, edge", "A response sent the browser elsewhere; the decision says with which method, and whether it will be remembered. At the edge: a rule of the site answered with a redirect, or would have led in a circle (verdict skip)."},
 	{DOMParsed{}, "browser", "The document was read and its subresources were found."},

@@ -142,6 +142,14 @@ type Verdict struct {
 	limit    time.Duration // the bound that a directive set, where one decided
 }
 
+// Disconnected reports whether a verdict of [OnError] is that the stored
+// response must not be used before the origin has confirmed it. Where that
+// cannot be reached, the answer should be 504 (RFC 9111 §5.2.2.2, and §5.2.2.8
+// and §5.2.2.10 by way of it).
+func (v Verdict) Disconnected() bool {
+	return v.why == errorMustRevalidate || v.why == errorSharedMaxAge
+}
+
 // Serves reports whether the stored response is to be sent now, without
 // waiting for the origin.
 func (v Verdict) Serves() bool {

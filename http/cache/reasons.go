@@ -125,7 +125,7 @@ var grounds = [reasons]ground{
 	errorUnwanted: {"the client wants it confirmed, and the origin failed", "RFC 9111 §5.2.1.4", evidence{asks: []string{"no-cache"}}, "a request that takes what is cached"},
 	errorNoCache: {"each use must be confirmed, and the origin failed", "RFC 9111 §5.2.2.4",
 		evidence{says: []string{"no-cache"}}, "{field} without no-cache"},
-	errorMustRevalidate: {"it has been stale for {over} and must not serve stale, though the origin failed", "RFC 9111 §4.2.4",
+	errorMustRevalidate: {"it has been stale for {over} and must not serve stale, though the origin failed", "RFC 9111 §5.2.2.2",
 		evidence{says: []string{"must-revalidate", "proxy-revalidate"}}, "{field}: stale-if-error={enoughstale}, without must-revalidate"},
 	errorSharedMaxAge: {"it has been stale for {over}, and its s-maxage forbids a shared cache to serve it stale, though the origin failed",
 		"RFC 9111 §5.2.2.10", evidence{says: []string{"s-maxage"}}, "{field}: stale-if-error={enoughstale}"},

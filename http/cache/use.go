@@ -146,14 +146,14 @@ func OnError(now time.Time, rules *Rules, req *Request, stored *Response, status
 	case rules.Mode != Normal || w.noCache || w.pragma || w.forOrigin:
 		v.why = errorUnwanted
 		return v
+	case p.has(neverStale) && staleness >= 0:
+		v.why = errorMustRevalidate
+		return v
 	case p.has(noCache):
 		v.why = errorNoCache
 		return v
 	case staleness < 0:
 		v.Action, v.why = StaleIfError, errorStillFresh
-		return v
-	case p.has(neverStale):
-		v.why = errorMustRevalidate
 		return v
 	}
 	v.limit, v.why = rules.StaleIfError, errorConfigured

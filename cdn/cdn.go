@@ -79,6 +79,8 @@ type Origin struct {
 	// Parents are edges that are asked before the origin, one for each key:
 	// URLs without a path.
 	Parents []string
+	// ParentCheck are the checks of the parents.
+	ParentCheck ParentCheck
 	// Host replaces the Host that is sent to the origin; "" keeps the client's.
 	Host string
 	// InsecureSkipVerify turns off certificate checks. For tests only.
@@ -101,6 +103,15 @@ type Check struct {
 	Interval time.Duration
 	Timeout  time.Duration
 	Up, Down int // checks in a row that find a server well, or ill
+}
+
+// ParentCheck asks the parents at intervals whether they are there and serve
+// the site. Zero values stand for those of package upstream.
+type ParentCheck struct {
+	Host     string // of the site, asked for; "" means no checks
+	Interval time.Duration
+	Timeout  time.Duration
+	Up, Down int // checks in a row that find a parent well, or ill
 }
 
 // Policy is what an edge does for a site.

@@ -153,7 +153,7 @@ func (e *Edge) SetSites(all []cdn.Site) error {
 	}
 	for _, s := range after.all {
 		if !before.uses(s.origin) {
-			s.origin.Watch(e.watch(s.Name))
+			s.origin.Watch(e.name, e.watch(s.Name))
 		}
 	}
 	e.sites.Store(after)

@@ -86,6 +86,40 @@ func TestParentCircle(t *testing.T) {
 	}, setting{site: viaParent})
 }
 
+// TestParentChecked: an edge answers the checks of its children by itself, and
+// they are about nothing else: the origin sees none, and while it is down the
+// parent is asked on; a parent that is this edge itself does not pass.
+func TestParentChecked(t *testing.T) {
+	for _, tt := range []struct{ name, parent, want string }{
+		{"a parent", "http://192.0.2.21", "waypost-p1; fwd=uri-miss, waypost-t1; fwd=uri-miss"},
+		{"itself", "http://192.0.2.20", "waypost-t1; fwd=uri-miss"},
+	} {
+		inWorld(t, func(x wire.Exchange) { reply(x, 503, "busy") }, func(w *world) {
+			_, stop := w.withParent(func(*cdn.Site) {})
+			defer stop()
+			time.Sleep(time.Minute)
+			if w.trips() != 0 {
+				t.Errorf("%s: the origin had %d requests", tt.name, w.trips())
+			}
+			if g := w.get("/a"); g.status != 503 || g.fields.Join("Cache-Status") != tt.want {
+				t.Errorf("%s: got %v", tt.name, g)
+			}
+			down := 0
+			for _, e := range w.healthEvents() {
+				if f, ok := e.Fact.(trace.OriginHealth); ok && f.By == "checks" && f.Origin == tt.parent {
+					down++
+				}
+			}
+			if want := map[string]int{"itself": 1}[tt.name]; down != want {
+				t.Errorf("%s: found ill %d times", tt.name, down)
+			}
+		}, setting{site: func(s *cdn.Site) {
+			s.Origin.Parents = []string{tt.parent}
+			s.Origin.ParentCheck = cdn.ParentCheck{Host: "www.shop.test"}
+		}, config: trusting.config})
+	}
+}
+
 // TestParentOfSlices: slices come through a parent that holds slices itself.
 func TestParentOfSlices(t *testing.T) {
 	f := &file{size: large}

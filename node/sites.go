@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"waypost/cdn"
 	"waypost/dns"
@@ -38,6 +39,12 @@ func (r configReader) sites(s *section) []cdn.Site {
 		}
 		v.need("origin", "name the origin's URL")
 		readList(v, "parents", "URL", "Edges that are asked before the origin, http or https, without a path: for each URL of the site the same one, another where that is gone, and then the origin. They serve the site under its own name. Purges are not passed on: each edge gives its own receipt, and parents are purged first.", &site.Origin.Parents, parseParentURL)
+		if c := v.sub("parents_health", "Checks of the parents: each is asked for a word of its own (OPTIONS with Max-Forwards: 0, which no edge passes on), so they tell nothing of the origin. One that gives none, or does not serve the site, is passed over until it does. Without them the requests find out, as with origin.health. {} takes what applies where nothing is said."); c != nil {
+			r.parentCheck(c, &site)
+			if c.r.keys == nil && len(site.Origin.Parents) == 0 {
+				v.fail("parents_health", "they are checks of the parents, and there are none")
+			}
+		}
 		v.size("max_body", "Largest request body; more gets 413. 8MiB where nothing is said.", &site.Policy.MaxBody)
 		v.duration("default_ttl", "Freshness of responses that state none; the heuristic of RFC 9111 §4.2.2 where nothing is said.", &site.Policy.DefaultTTL)
 		v.flag("guard_cookies", "Store a response with Set-Cookie only where it speaks of shared caches: public, s-maxage or CDN-Cache-Control. With false, a lifetime is enough (RFC 9111 §7.3). false where nothing is said.", &site.Policy.GuardCookies)
@@ -118,11 +125,35 @@ func (r configReader) check(s *section, c *cdn.Check) {
 		return t, nil
 	})
 	s.need("path", "name the path that the checks ask for, such as /healthz")
-	s.duration("interval", "From one check to the next. 5s where nothing is said.", &c.Interval)
-	s.duration("timeout", "For one check. 2s where nothing is said.", &c.Timeout)
-	read(s, "up", "number", "Good checks in a row that find a server well. 2 where nothing is said.", &c.Up, parseNumber)
-	read(s, "down", "number", "Bad checks in a row that find it ill. 3 where nothing is said.", &c.Down, parseNumber)
+	pace(s, &c.Interval, &c.Timeout, &c.Up, &c.Down)
 	s.done()
+}
+
+func (r configReader) parentCheck(s *section, site *cdn.Site) {
+	c := &site.Origin.ParentCheck
+	read(s, "host", "host", "The host of the site that the checks are for. Its first one without a * where nothing is said.", &c.Host, parseHost)
+	pace(s, &c.Interval, &c.Timeout, &c.Up, &c.Down)
+	s.done()
+	if c.Host == "" {
+		if i := slices.IndexFunc(site.Hosts, func(h string) bool { return !strings.Contains(h, "*") }); i >= 0 {
+			c.Host = site.Hosts[i]
+		}
+	}
+	switch {
+	case s.r.keys != nil: // no values to judge
+	case c.Host == "" || strings.Contains(c.Host, "*"):
+		s.fail("host", "name a host of the site without a *: the parents are asked for it")
+	case cdn.Match([]cdn.Site{*site}, c.Host) == nil:
+		s.fail("host", "%q is no host of the site", c.Host)
+	}
+}
+
+// pace reads how often a server is checked, and what that decides.
+func pace(s *section, interval, timeout *time.Duration, up, down *int) {
+	s.duration("interval", "From one check to the next. 5s where nothing is said.", interval)
+	s.duration("timeout", "For one check. 2s where nothing is said.", timeout)
+	read(s, "up", "number", "Good checks in a row that find a server well. 2 where nothing is said.", up, parseNumber)
+	read(s, "down", "number", "Bad checks in a row that find it ill. 3 where nothing is said.", down, parseNumber)
 }
 
 func parseParentURL(t string) (string, error) {

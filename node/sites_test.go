@@ -22,6 +22,7 @@ func parseSite(lines string) (*cdn.Site, error) {
 func TestOrigin(t *testing.T) {
 	site, err := parseSite(`    slice: 2MiB
     parents: ["https://shield-1.cdn.test", "http://192.0.2.7:8080/"]
+    parents_health: {interval: 3s, down: 2}
     origin:
       urls: ["http://192.0.2.1", "http://192.0.2.2"]
       choice: turns
@@ -38,6 +39,9 @@ func TestOrigin(t *testing.T) {
 	if want := (cdn.Check{Path: "/up", Interval: 10 * time.Second, Timeout: time.Second, Up: 4, Down: 5}); o.Check != want {
 		t.Errorf("check %+v, want %+v", o.Check, want)
 	}
+	if want := (cdn.ParentCheck{Host: "www.shop.test", Interval: 3 * time.Second, Down: 2}); o.ParentCheck != want {
+		t.Errorf("parents' check %+v, want %+v", o.ParentCheck, want)
+	}
 	if site.Policy.Slice != 2<<20 {
 		t.Errorf("slice of %d bytes", site.Policy.Slice)
 	}
@@ -52,6 +56,9 @@ func TestOriginProblems(t *testing.T) {
 		{urls + ", health: {interval: 5s}}\n", "sites[0].origin.health.path"},
 		{urls + ", health: {path: up}}\n", "sites[0].origin.health.path"},
 		{urls + "}\n    parents: [\"http://192.0.2.7/path\"]\n", "sites[0].parents"},
+		{urls + "}\n    parents_health: {}\n", "sites[0].parents_health"},
+		{urls + "}\n    parents: [\"http://192.0.2.7\"]\n    parents_health: {host: other.test}\n", "sites[0].parents_health.host"},
+		{urls + "}\n    parents: [\"http://192.0.2.7\"]\n    parents_health: {path: /up}\n", "sites[0].parents_health.path"},
 		{urls + "}\n    slice: 1KiB\n", "sites[0].slice"},
 	} {
 		_, err := parseSite(tt.lines)

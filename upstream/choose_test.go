@@ -83,7 +83,7 @@ func TestDeclined(t *testing.T) {
 		u := s.from(cdn.Origin{URLs: urls(1, 2)}, cdn.Policy{})
 		defer u.Close()
 		var changes []Change
-		u.Watch(func(c Change) { changes = append(changes, c) })
+		u.Watch("t1", func(c Change) { changes = append(changes, c) })
 		for i := range toleratedErrors + 3 {
 			body, report, err := ask(u, get("/"))
 			if err != nil || body != "second" || report.Status != 200 {
@@ -139,7 +139,7 @@ func TestChecks(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		var changes []string
-		u.Watch(func(c Change) {
+		u.Watch("t1", func(c Change) {
 			mu.Lock()
 			defer mu.Unlock()
 			changes = append(changes, fmt.Sprintf("%v %s up %v after %d by check %v", time.Since(began), c.Server, c.Up, c.InARow, c.Check))
@@ -192,7 +192,7 @@ func TestAllDown(t *testing.T) {
 		})
 		for _, choice := range []cdn.Choice{cdn.InOrder, cdn.ByTurns} {
 			u := s.from(cdn.Origin{URLs: urls(1, 2), Choice: choice, Check: cdn.Check{Path: "/up"}}, cdn.Policy{})
-			u.Watch(func(Change) {})
+			u.Watch("t1", func(Change) {})
 			time.Sleep(time.Minute)
 			if body, _, err := ask(u, get("/")); err != nil || body != "first" {
 				t.Errorf("got %q, %v", body, err)
@@ -282,6 +282,90 @@ func TestParentDeclines(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParentChecks follows two parents through their checks: they are asked
+// for a word of their own, and one that gives none costs no request a try.
+func TestParentChecks(t *testing.T) {
+	inNet(t, func(s *servers) {
+		var answer [2]atomic.Int32
+		var wrong atomic.Bool
+		parent := func(i int) wire.HandlerFunc {
+			answer[i].Store(204)
+			return func(x wire.Exchange) {
+				r := x.Request()
+				if r.Method != "OPTIONS" {
+					saying(fmt.Sprint(11 + i))(x)
+					return
+				}
+				if r.Path != "*" || r.Authority != "www.shop.test" || r.Fields.Get("Max-Forwards") != "0" || r.Fields.Get("CDN-Loop") != "waypost-t1" {
+					wrong.Store(true)
+				}
+				x.Respond(int(answer[i].Load()), nil, 0)
+			}
+		}
+		stop := s.listen(11, parent(0))
+		s.listen(12, parent(1))
+		s.listen(1, saying("origin"))
+		u := s.from(cdn.Origin{URLs: urls(1), Parents: urls(11, 12), Host: "origin.test",
+			ParentCheck: cdn.ParentCheck{Host: "www.shop.test", Interval: 10 * time.Second}}, cdn.Policy{})
+		defer u.Close()
+		var mu sync.Mutex
+		var changes []string
+		u.Watch("waypost-t1", func(c Change) {
+			mu.Lock()
+			defer mu.Unlock()
+			changes = append(changes, fmt.Sprintf("%s %v", c.Server, c.Up))
+		})
+		asked := func() string {
+			t.Helper()
+			seen := ""
+			for _, n := range []string{"11", "12", "origin"} {
+				for i := range 20 {
+					resp, report, err := u.Do(context.Background(), &wire.Request{Method: "GET", Path: "/", Authority: "www.shop.test"}, fmt.Append(nil, "key ", i))
+					if err != nil || report.Attempts != 1 {
+						t.Fatalf("%v after %d attempts", err, report.Attempts)
+					}
+					b := make([]byte, 10)
+					k, _ := resp.Body.Read(b)
+					resp.Body.Close()
+					if string(b[:k]) == n {
+						seen += n + " "
+						break
+					}
+				}
+			}
+			return seen
+		}
+		step := func(what, want string) {
+			t.Helper()
+			time.Sleep(31 * time.Second) // three checks of each
+			if got := asked(); got != want {
+				t.Errorf("%s: asked %s, want %s", what, got, want)
+			}
+		}
+		step("both are there", "11 12 ")
+		stop()
+		step("one is gone", "12 ")
+		s.listen(11, parent(0))
+		step("it is back", "11 12 ")
+		answer[0].Store(401)
+		step("it wants a password", "11 12 ")
+		answer[0].Store(421)
+		step("it does not serve the site", "12 ")
+		answer[1].Store(502)
+		step("nor can the other", "origin ")
+		answer[0].Store(204)
+		step("the first does again", "11 ")
+		if wrong.Load() {
+			t.Error("a check asked for something else")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if got := strings.Join(changes, ", "); got != "http://192.0.2.11 false, http://192.0.2.11 true, http://192.0.2.11 false, http://192.0.2.12 false, http://192.0.2.11 true" {
+			t.Errorf("changes %s", got)
+		}
+	})
 }
 
 func TestParentURL(t *testing.T) {

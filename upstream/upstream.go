@@ -39,14 +39,15 @@ const (
 
 // Upstream asks the servers of one site. It is safe for concurrent use.
 type Upstream struct {
-	client  *fetch.Client
-	servers []*server
-	parents []*server
-	choice  cdn.Choice
-	check   cdn.Check
-	host    string // replaces the client's Host; "" keeps it
-	idle    time.Duration
-	notify  func(Change)
+	client       *fetch.Client
+	servers      []*server
+	parents      []*server
+	choice       cdn.Choice
+	check        cdn.Check
+	parentChecks cdn.ParentCheck
+	host         string // replaces the client's Host; "" keeps it
+	idle         time.Duration
+	notify       func(Change)
 
 	open     context.Context // until retired or closed
 	shut     context.CancelFunc
@@ -85,7 +86,7 @@ func New(origin cdn.Origin, policy cdn.Policy, template *fetch.Client) (*Upstrea
 			},
 		}
 	}
-	u := &Upstream{host: origin.Host, idle: policy.IdleTimeout, choice: origin.Choice, check: withDefaults(origin.Check),
+	u := &Upstream{host: origin.Host, idle: policy.IdleTimeout, choice: origin.Choice, check: withDefaults(origin.Check), parentChecks: origin.ParentCheck,
 		client: client(template.ConnectTo)}
 	for i, text := range origin.URLs {
 		s, err := newServer(text)

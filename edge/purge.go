@@ -44,48 +44,47 @@ type Receipt struct {
 // order, or that no site has its host.
 func (e *Edge) Purge(p Purge) (Receipt, error) {
 	r := Receipt{Purge: p, Edge: e.name, At: time.Now()}
-	match, err := e.matcher(&p)
+	err := p.check()
+	if err == nil && p.URL != "" {
+		r.Objects, err = e.purgeURL(&p, r.At)
+		return r, err
+	}
+	var match func(*store.Object) bool
+	if err == nil {
+		match, err = e.matcher(&p)
+	}
 	switch {
 	case err != nil:
 		return r, err
 	case p.Soft:
 		r.Objects = e.store.ExpireMatching(r.At, match)
-	case p.URL != "":
-		r.Objects, err = e.purgeURL(p.URL)
-		return r, err
 	default:
 		r.Objects = e.store.PurgeMatching(match)
 	}
 	return r, nil
 }
 
-// purgeURL drops one resource, with what is held of it under other keys.
-// Slices are looked for everywhere: those of earlier versions are in no index,
-// and would serve again if the origin went back to one.
-func (e *Edge) purgeURL(text string) (dropped int, err error) {
-	keys, err := e.purgeKeys(text)
+// purgeURL drops or expires one resource, with what is held of it under other
+// keys. A hard purge drops all slices there are of it, too: those of earlier
+// versions are in no index, and would serve again if the origin went back to
+// one. A soft one leaves them: they serve as long as the index does.
+func (e *Edge) purgeURL(p *Purge, now time.Time) (matched int, err error) {
+	keys, err := e.purgeKeys(p.URL)
 	if err != nil {
 		return 0, err
 	}
 	for _, key := range keys {
-		dropped += e.store.Purge(key)
+		if p.Soft {
+			matched += e.store.Expire(now, key)
+			continue
+		}
+		matched += e.store.Purge(key) + e.store.PurgeFamily(key)
 	}
-	if e.slices() {
-		dropped += e.store.PurgeMatching(func(o *store.Object) bool {
-			whole, _, ok := strings.Cut(o.Key, sliceSuffix)
-			return ok && slices.ContainsFunc(keys, func(key []byte) bool { return string(key) == whole })
-		})
-	}
-	return dropped, nil
+	return matched, nil
 }
 
-// slices reports whether any site has its files held in slices.
-func (e *Edge) slices() bool {
-	return slices.ContainsFunc(e.sites.Load().all, func(s *site) bool { return s.Policy.Slice > 0 })
-}
-
-// matcher is p as a question about an object.
-func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
+// check refuses what is no order.
+func (p *Purge) check() error {
 	given := 0
 	for _, s := range []string{p.URL, p.Prefix, p.Tag} {
 		if s != "" {
@@ -94,25 +93,23 @@ func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
 	}
 	switch {
 	case given != 1:
-		return nil, fault.New(fault.HTTPRequestError, "purge", errors.New("name one of url, prefix and tag"))
+		return fault.New(fault.HTTPRequestError, "purge", errors.New("name one of url, prefix and tag"))
 	case p.Site != "" && p.Tag == "":
-		return nil, fault.New(fault.HTTPRequestError, "purge", errors.New("site goes with tag; a URL names its site itself"))
-	case p.Tag != "":
-		return tagged(p), nil
-	case p.Prefix != "":
-		key, err := e.purgeKey(p.Prefix)
-		if err != nil {
-			return nil, err
-		}
-		return func(o *store.Object) bool { return strings.HasPrefix(o.Key, string(key)) }, nil
+		return fault.New(fault.HTTPRequestError, "purge", errors.New("site goes with tag; a URL names its site itself"))
 	}
-	keys, err := e.purgeKeys(p.URL)
+	return nil
+}
+
+// matcher is p, by prefix or tag, as a question about an object.
+func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
+	if p.Tag != "" {
+		return tagged(p), nil
+	}
+	key, err := e.purgeKey(p.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	return func(o *store.Object) bool {
-		return slices.ContainsFunc(keys, func(key []byte) bool { return string(key) == o.Key })
-	}, nil
+	return func(o *store.Object) bool { return strings.HasPrefix(o.Key, string(key)) }, nil
 }
 
 // purgeKeys are the keys of a URL: of the whole and of its parts, and several

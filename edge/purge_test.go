@@ -1,10 +1,17 @@
 package edge
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"waypost/cdn"
+	"waypost/edge/store"
+	"waypost/edge/store/disk"
+	"waypost/fetch"
+	"waypost/http/cache"
 	"waypost/http/wire"
+	"waypost/link"
 )
 
 // tagging answers every request, with a tag by the path's first letter.
@@ -79,4 +86,59 @@ func TestPurgeOrders(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkPurgeURL purges one file of 16 slices among 100,000 objects.
+func BenchmarkPurgeURL(b *testing.B) {
+	const others, slices = 100_000, 16
+	for _, onDisk := range []bool{false, true} {
+		objects := store.NewMemory(512 << 20)
+		if onDisk {
+			log, err := disk.Open(disk.Options{Dir: b.TempDir(), Bytes: 1 << 30})
+			if err != nil {
+				b.Fatal(err)
+			}
+			objects.PutOn(log)
+		}
+		e, err := New(Config{Name: "t1", Store: objects, Fetch: &fetch.Client{Network: link.OS{}},
+			Sites: []cdn.Site{{Name: "shop", Hosts: []string{"www.shop.test"}, Origin: cdn.Origin{URLs: []string{"http://127.0.0.1:9"}},
+				Policy: cdn.Policy{Slice: mib}}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		keep := func(key string) {
+			f := objects.BeginAlone([]byte(key))
+			f.Start(&cache.Response{Status: 200, Received: time.Now()}, 4, true, nil)
+			f.Write([]byte("body"))
+			if !f.Commit() {
+				b.Fatal("not stored")
+			}
+		}
+		for i := range others {
+			keep(fmt.Sprintf("shop http://www.shop.test/other/%d", i))
+		}
+		file := func() {
+			keep("shop http://www.shop.test/file")
+			for i := range slices {
+				keep(fmt.Sprintf("shop http://www.shop.test/file%s1abc/%d", sliceSuffix, i))
+			}
+		}
+		for _, soft := range []bool{false, true} {
+			b.Run(fmt.Sprintf("disk=%v/soft=%v", onDisk, soft), func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					file()
+					b.StartTimer()
+					r, err := e.Purge(Purge{URL: "http://www.shop.test/file", Soft: soft})
+					if err != nil || !soft && r.Objects != 1+slices || r.Objects == 0 {
+						b.Fatal(r, err)
+					}
+				}
+			})
+		}
+		e.Close()
+		if err := objects.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

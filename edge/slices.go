@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"waypost/edge/store"
+	"waypost/edge/store/disk"
 	"waypost/fetch"
 	"waypost/http/cache"
 	"waypost/http/field"
@@ -38,7 +39,7 @@ import (
 
 // sliceSuffix makes the key of a slice of that of the whole, with what
 // sliceKey adds.
-const sliceSuffix = " slice "
+const sliceSuffix = disk.FamilyMark
 
 // Why a fill for slices brought nothing.
 var (

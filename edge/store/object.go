@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"waypost/edge/store/disk"
 	"waypost/http/cache"
 	"waypost/http/field"
 )
@@ -161,13 +162,18 @@ const (
 	ghostCost  = int64(unsafe.Sizeof(ghost{}))
 	memoryCost = 8 << 10 // the shards with their empty maps
 	allocSlack = 128
+	kinCost    = 128 // a key's place in its family: two maps' share
 	objectCost = int64(unsafe.Sizeof(Object{})+unsafe.Sizeof(body{})+unsafe.Sizeof(node{})+
 		unsafe.Sizeof(Entry{})+2*unsafe.Sizeof((*Object)(nil))) + allocSlack
 )
 
 // headCost is what o costs without its body.
 func (o *Object) headCost() int64 {
-	return objectCost + int64(len(o.Key)) + fieldsCost(o.Fields) + fieldsCost(o.Selecting)
+	n := int64(0)
+	if _, ok := disk.FamilyOf(o.Key); ok {
+		n = kinCost
+	}
+	return n + objectCost + int64(len(o.Key)) + fieldsCost(o.Fields) + fieldsCost(o.Selecting)
 }
 
 func fieldsCost(f field.Fields) int64 {

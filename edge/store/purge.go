@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"waypost/edge/store/disk"
+)
 
 // Purge drops everything stored under key, and keeps what is on its way in
 // from being stored and from being joined. Who is reading finishes
@@ -43,6 +47,24 @@ func (m *Memory) purge(key []byte) int {
 		return 0
 	}
 	return m.clear(n)
+}
+
+// PurgeFamily is Purge for all keys of a family (disk.FamilyMark). It takes as
+// long as there are such keys, and fetches under way; not as there are objects.
+func (m *Memory) PurgeFamily(name []byte) int {
+	family := string(name)
+	onDisk := m.shelf.purgeFamily(family)
+	m.eachFetch(func(f *fetch) {
+		if of, ok := disk.FamilyOf(f.key); ok && of == family {
+			f.open, f.purged = false, true
+		}
+	})
+	n := 0
+	for _, key := range m.table.family(family) {
+		n += m.purge([]byte(key))
+	}
+	m.shelf.purgeFamily(family)
+	return max(n, onDisk)
 }
 
 // PurgeAll is Purge for every key.
@@ -96,6 +118,19 @@ func (m *Memory) purgeMatching(match func(*Object) bool) int {
 	return dropped
 }
 
+// Expire is ExpireMatching for one key, without the walk.
+func (m *Memory) Expire(now time.Time, key []byte) int {
+	onDisk := m.shelf.purge(string(key))
+	e := m.Get(key)
+	if e == nil {
+		return onDisk
+	}
+	for _, o := range e.Variants {
+		m.Refresh(key, o, o.Expired(now))
+	}
+	return max(len(e.Variants), onDisk)
+}
+
 // ExpireMatching ends the freshness of every stored object that match
 // approves of (a soft purge): see cache.Response.Expired. It returns their
 // number. What is on its way in comes fresh from the origin, and stays so.
@@ -116,6 +151,20 @@ func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
 		m.Refresh([]byte(o.Key), o, o.Expired(now))
 	}
 	return max(len(matched), onDisk)
+}
+
+// eachFetch visits the fetches under way, each under its shard's lock.
+func (m *Memory) eachFetch(fetched func(*fetch)) {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		for _, fetches := range s.fetches {
+			for _, f := range fetches {
+				fetched(f)
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 // each visits the fetches under way and the nodes of the table, shard by

@@ -222,6 +222,27 @@ func (s *shelf) purge(key string) int {
 	return n
 }
 
+// purgeFamily is purge for all keys of a family. The shelf may be nil.
+func (s *shelf) purgeFamily(name string) (dropped int) {
+	if s == nil {
+		return 0
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.unqueue(func(o *Object) bool {
+		of, ok := disk.FamilyOf(o.Key)
+		return ok && of == name
+	})
+	for _, key := range s.log.Family(name) {
+		n, err := s.log.Delete(key)
+		if err != nil {
+			s.fail(err)
+		}
+		dropped += n
+	}
+	return dropped
+}
+
 // purgeMatching is purge for every object that match approves of. Where one
 // variant matches, the others go with it. The shelf may be nil.
 func (s *shelf) purgeMatching(match func(*Object) bool) int {

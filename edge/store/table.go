@@ -3,7 +3,10 @@ package store
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync"
 	"sync/atomic"
+
+	"waypost/edge/store/disk"
 )
 
 // table is a hash table with chains whose readers take no lock. Its size is
@@ -13,6 +16,10 @@ type table struct {
 	buckets []atomic.Pointer[node]
 	mask    uint64
 	seed    uint64
+
+	// Its own lock: one family's keys are in the buckets of many shards.
+	kin      sync.Mutex
+	families disk.Families
 }
 
 // node is one key in a chain. A node taken out of its chain still leads on,
@@ -51,6 +58,7 @@ func (t *table) put(hash uint64, key string, e *Entry) {
 		if n.hash == hash && n.key == key {
 			if e == nil {
 				link.Store(n.next.Load())
+				t.kindred(key, false)
 			}
 			n.entry.Store(e)
 			return
@@ -65,6 +73,28 @@ func (t *table) put(hash uint64, key string, e *Entry) {
 	first := t.bucket(hash)
 	n.next.Store(first.Load())
 	first.Store(n)
+	t.kindred(key, true)
+}
+
+// kindred keeps the families up to date.
+func (t *table) kindred(key string, there bool) {
+	if _, ok := disk.FamilyOf(key); !ok {
+		return
+	}
+	t.kin.Lock()
+	defer t.kin.Unlock()
+	if there {
+		t.families.Add(key)
+	} else {
+		t.families.Remove(key)
+	}
+}
+
+// family returns the keys of a family.
+func (t *table) family(name string) []string {
+	t.kin.Lock()
+	defer t.kin.Unlock()
+	return t.families.Of(name)
 }
 
 // hash is a keyed multiply-and-fold hash in the manner of wyhash: fast, and

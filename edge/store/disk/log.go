@@ -24,9 +24,10 @@ type Log struct {
 	closed   bool
 	bytes    atomic.Int64 // of all files
 
-	mu      sync.Mutex
-	index   map[string][]place // by key: its variants, latest first
-	records int
+	mu       sync.Mutex
+	index    map[string][]place // by key: its variants, latest first
+	families Families           // of the keys in index
+	records  int
 }
 
 // place is where a record is.
@@ -138,6 +139,9 @@ func (l *Log) enter(key string, p place) {
 	}
 	l.records += len(places) - len(was)
 	l.index[key] = places
+	if was == nil {
+		l.families.Add(key)
+	}
 }
 
 // Has reports whether there are records of key.
@@ -222,6 +226,7 @@ func (l *Log) remove(key string, match func(*place) bool) int {
 	}
 	if len(rest) == 0 {
 		delete(l.index, key)
+		l.families.Remove(key)
 	} else if len(rest) < len(was) {
 		l.index[key] = rest
 	}
@@ -257,6 +262,13 @@ func (l *Log) Keys(visit func(key string) bool) {
 			return
 		}
 	}
+}
+
+// Family returns the keys of a family.
+func (l *Log) Family(name string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.families.Of(name)
 }
 
 // Heads reads the heads of the records of key, without their bodies.
@@ -302,7 +314,7 @@ func (l *Log) Close() error {
 	}
 	l.closed = true
 	l.mu.Lock()
-	l.index, l.records = map[string][]place{}, 0
+	l.index, l.families, l.records = map[string][]place{}, Families{}, 0
 	l.mu.Unlock()
 	var errs []error
 	if n := len(l.segments); n > 0 {

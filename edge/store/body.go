@@ -14,11 +14,14 @@ const (
 	// firstChunk holds all of a body up to that length: it is written with
 	// one write.
 	firstChunk = 64 << 10
-	// laterChunk is what follows in a longer body.
-	laterChunk = 256 << 10
+	// laterChunk is what follows in a longer body, so that a megabyte leaves in
+	// two writes.
+	laterChunk = 1 << 20
 	// unknownChunk is where a body of unknown length begins; each chunk is
-	// four times the one before, up to laterChunk.
+	// four times the one before, up to unknownMost: what is free in the last
+	// one is charged, too.
 	unknownChunk = 4 << 10
+	unknownMost  = 256 << 10
 	// pastEnd is the room behind a body that has the length announced, in
 	// which its end is looked for.
 	pastEnd = 64

@@ -67,7 +67,7 @@ func (f *Filling) chunkSize(want int) int {
 	if f.tail == nil {
 		return min(max(unknownChunk, want), firstChunk)
 	}
-	return min(4*cap(f.tail), laterChunk)
+	return min(4*cap(f.tail), unknownMost)
 }
 
 // letThrough stops keeping the body: what every reader has had goes.

@@ -176,15 +176,17 @@ func TestStuckHandshakes(t *testing.T) {
 	}
 }
 
-// attacked is a server on loopback. Its handshakes outlast the tests: that they
-// end is TestHandshakeTimeout's to show.
+// attacked is a server on loopback. Nothing that waits ends, however long the
+// test takes: that it does is TestHandshakeTimeout's to show, and TestIdleTimeout's.
+// The attacker has one address for all its connections.
 func attacked(t *testing.T, config *tls.Config) (*serving, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startServing(t, &Server{TLS: config, Handler: hit(100), Limits: Limits{ParkAfter: time.Millisecond, HandshakeTimeout: 2 * patience}}, l), l.Addr().String()
+	limits := Limits{ParkAfter: time.Millisecond, HandshakeTimeout: -1, IdleTimeout: -1, ConnectionsPerClient: -1}
+	return startServing(t, &Server{TLS: config, Handler: hit(100), Limits: limits}, l), l.Addr().String()
 }
 
 // startServing is startServer for who looks inside.

@@ -252,8 +252,7 @@ func TestUnreadResponses(t *testing.T) {
 			peers = append(peers, p)
 		}
 		synctest.Wait()
-		v.mu.Lock()
-		for c := range v.conns {
+		for _, c := range v.inOrder() {
 			h := c.(*serverConn).h2.Load()
 			h.mu.Lock()
 			if n := len(h.out); n > h2OutLow+h2MaxFrame+10*100 { // and the heads
@@ -261,7 +260,6 @@ func TestUnreadResponses(t *testing.T) {
 			}
 			h.mu.Unlock()
 		}
-		v.mu.Unlock()
 		for _, p := range peers {
 			p.conn.Close()
 		}
@@ -269,13 +267,6 @@ func TestUnreadResponses(t *testing.T) {
 		<-done
 		v.drain()
 	})
-}
-
-// connections is the number of those that are open.
-func (v *serving) connections() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return len(v.conns)
 }
 
 // scarce is a listener in a process with few file descriptors.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/quic-go/quic-go"
@@ -21,7 +22,9 @@ import (
 // the error of pc. The Server has TLS, of which only the certificates and
 // what chooses among them count: QUIC has TLS 1.3 and "h3" for its protocol.
 //
-// Limits.Connections counts what comes to pc alone. What an address can have
+// Limits.Connections counts what comes to pc, and what else has the same
+// Places. A client's connection counts for it once its address has been shown
+// to be its own, by the end of the handshake. What an address can have
 // of us before it has shown that it is its own (RFC 9000 §8.1) is three times
 // the bytes that came from it, which is QUIC's rule; and see h3RetryAbove.
 func (s *Server) ServeQUIC(ctx context.Context, pc link.PacketConn) error {
@@ -80,9 +83,7 @@ func (v *serving) quicConfig() *quic.Config {
 	narrow.InitialStreamReceiveWindow, narrow.MaxStreamReceiveWindow = h2InitialWindow, h2InitialWindow
 	narrow.InitialConnectionReceiveWindow, narrow.MaxConnectionReceiveWindow = h2InitialWindow, h2InitialWindow
 	c.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if int64(len(v.conns)) >= l.wide() {
+		if int64(v.connections()) >= l.wide() {
 			return narrow, nil
 		}
 		return wide, nil
@@ -126,19 +127,24 @@ func (v *serving) acceptQUIC(l *quic.EarlyListener) error {
 		h := &h3Server{srv: v}
 		h.init(q, &v.limits, h)
 		h.info = ConnInfo{Remote: link.AddrPort(q.RemoteAddr()), Local: link.AddrPort(q.LocalAddr()), Draining: v.draining}
-		v.mu.Lock()
-		v.enter(h)
-		v.mu.Unlock()
+		v.places.mu.Lock()
+		v.places.enter(v, h, netip.Addr{})
+		v.places.mu.Unlock()
 		go h.serve()
 		go h.entered()
 	}
 }
 
 // entered waits for the end of the handshake, which gives back the place at
-// the door.
+// the door and shows that the client's address is its own (RFC 9000 §8.1):
+// before, a forged one could use up the places of whose it is.
 func (h *h3Server) entered() {
 	select {
 	case <-h.quic.HandshakeComplete():
+		if !h.srv.places.claimFor(h, h.info.Remote.Addr(), h.limits) {
+			h.srv.tooMany(h.info.Remote, HTTP3)
+			h.close(h3ExcessiveLoad, "as many connections as one client may have")
+		}
 	case <-h.quic.Context().Done():
 	}
 	if leave, ok := h.quic.Context().Value(h3Place{}).(func()); ok {
@@ -168,19 +174,25 @@ type h3Door struct {
 // place back.
 type h3Place struct{}
 
-// verify reports whether an unknown address has to be validated.
-func (d *h3Door) verify(net.Addr) bool {
+// verify reports whether an unknown address has to be validated: also where
+// its client has to make room for it, lest others close its connections.
+func (d *h3Door) verify(from net.Addr) bool {
 	d.mu.Lock()
 	opening := d.opening
 	d.mu.Unlock()
-	return opening >= h3RetryAbove || d.v.full()
+	return opening >= h3RetryAbove || d.v.full() || d.v.places.atBound(link.AddrPort(from).Addr(), &d.v.limits)
 }
 
 // enter admits a connection; an error refuses it. At the limit an idle one is
 // closed for it.
-func (d *h3Door) enter(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+func (d *h3Door) enter(ctx context.Context, from *quic.ClientInfo) (context.Context, error) {
 	if d.v.stopping.Load() {
 		return nil, errStopped
+	}
+	remote := link.AddrPort(from.RemoteAddr)
+	if from.AddrVerified && !d.v.places.makeRoomFor(remote.Addr(), &d.v.limits) {
+		d.v.tooMany(remote, HTTP3)
+		return nil, errTooMany
 	}
 	if !d.v.makeRoom() {
 		return nil, errors.New("as many connections as are allowed")
@@ -202,17 +214,17 @@ func (d *h3Door) enter(ctx context.Context, _ *quic.ClientInfo) (context.Context
 
 // full reports whether there are as many connections as are allowed.
 func (v *serving) full() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return len(v.conns) >= v.limits.Connections
+	v.places.mu.Lock()
+	defer v.places.mu.Unlock()
+	return len(v.places.conns) >= v.limits.Connections
 }
 
 // makeRoom sees to it that there is room for another connection, and reports
 // whether there is.
 func (v *serving) makeRoom() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return len(v.conns) < v.limits.Connections || v.evictIdle()
+	v.places.mu.Lock()
+	defer v.places.mu.Unlock()
+	return len(v.places.conns) < v.limits.Connections || v.places.evictIdle()
 }
 
 // h3ConnectionIDs makes connection IDs of a source of bytes.

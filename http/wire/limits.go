@@ -42,6 +42,12 @@ type Limits struct {
 	// idle connection is closed for a new one; while none is idle, new ones
 	// wait in the listener's backlog.
 	Connections int
+	// ConnectionsPerClient bounds those of one client: of one IPv4 address, or
+	// one /64 of IPv6 (see ClientOf). Behind a balancer that says whom it
+	// speaks for (Server.ProxyFrom) that one counts. At the bound, an idle
+	// connection of the client is closed for its new one, or else the new one.
+	// A negative number means no bound.
+	ConnectionsPerClient int
 	// StreamsPerConn bounds the concurrent streams of an HTTP/2 connection
 	// (SETTINGS_MAX_CONCURRENT_STREAMS). Twice as many handlers may run,
 	// those of streams that have been reset included.
@@ -76,6 +82,7 @@ const (
 	DefaultDrain            = 10 * time.Second       // most exchanges end far sooner
 	DefaultDrainBytes       = 256 << 10              // about what a new connection costs
 	DefaultConnections      = 16 << 10               // with 4 KB each, 64 MB when all are idle
+	DefaultPerClient        = 1 << 10                // a sixteenth of all; 128 browsers behind one address, each with the eight that HTTP/1.1 brings
 	DefaultStreamsPerConn   = 128                    // RFC 9113 §6.5.2 asks for 100 at least
 	DefaultStreams          = 16 << 10               // with 16 KB each, 256 MB when all are stalled
 	DefaultStreamWindow     = 256 << 10              // 20 Mbit/s of upload per stream at 100 ms
@@ -91,6 +98,9 @@ func (l Limits) withDefaults() Limits {
 	number(&l.HeaderCount, DefaultHeaderCount)
 	number(&l.TargetBytes, DefaultTargetBytes)
 	number(&l.Connections, DefaultConnections)
+	if l.ConnectionsPerClient == 0 {
+		l.ConnectionsPerClient = DefaultPerClient
+	}
 	number(&l.StreamsPerConn, DefaultStreamsPerConn)
 	number(&l.Streams, DefaultStreams)
 	number(&l.StreamWindow, DefaultStreamWindow)

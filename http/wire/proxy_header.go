@@ -29,25 +29,33 @@ const proxyV2Signature = "\r\n\r\n\x00\r\nQUIT\n"
 
 var errProxyHeader = errors.New("no PROXY header")
 
-// fromBalancer reports whether the connection must begin with a PROXY
+// balancer reports whether connections from addr must begin with a PROXY
 // header.
-func (c *serverConn) fromBalancer() bool {
-	for _, p := range c.srv.ProxyFrom {
-		if p.Contains(c.info.Remote.Addr()) {
+func (v *serving) balancer(addr netip.Addr) bool {
+	for _, p := range v.ProxyFrom {
+		if p.Contains(addr) {
 			return true
 		}
 	}
 	return false
 }
 
+// errTooMany ends a connection that is one too many for its client.
+var errTooMany = errors.New("more connections than one client may have")
+
 // readProxyHeader reads the header and takes the addresses over from it. It
-// reads nothing beyond.
+// reads nothing beyond. From here on the connection counts for the client that
+// the balancer speaks for, and for nobody where that speaks for itself.
 func (c *serverConn) readProxyHeader() error {
 	c.headerDeadline()
 	defer c.under.readBy(time.Time{})
 	remote, local, err := parseProxyHeader(c.under)
 	if err == nil && remote.IsValid() {
 		c.info.Remote, c.info.Local = remote, local
+		if !c.srv.places.claimFor(c, remote.Addr(), &c.srv.limits) {
+			c.srv.tooMany(remote, "")
+			return errTooMany
+		}
 	}
 	return err
 }

@@ -1,19 +1,19 @@
 package wire
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"waypost/link"
 )
 
 // Server answers the connections of a listener.
@@ -24,6 +24,9 @@ type Server struct {
 	// that begins with its preface (RFC 9113 §3.3).
 	TLS    *tls.Config
 	Limits Limits
+	// Places, where it is set, counts the connections of several servers
+	// together. nil counts those of each Serve and ServeQUIC apart.
+	Places *Places
 	// AltSvc, where it is set, is the Alt-Svc field (RFC 7838) of responses
 	// over TLS that have none: it tells clients that the same is to be had
 	// over HTTP/3.
@@ -39,18 +42,19 @@ type Server struct {
 	// header, version 1 or 2, that tells whom they speak for. From them it is
 	// demanded, from others refused. It is read before TLS, over TCP only.
 	ProxyFrom []netip.Prefix
-	// Bad is told of each request that was refused by the codec. It may be
-	// nil and is called from several goroutines.
+	// Bad is told of each request that was refused by the codec, and of each
+	// connection that was one too many for its client. It may be nil and is
+	// called from several goroutines.
 	Bad func(BadRequest)
 	// Panicked is told when Handler.Serve panics; the connection is then
 	// closed and the server goes on. When nil, the panic ends the process.
 	Panicked func(value any, stack []byte)
 }
 
-// BadRequest is a request that the codec refused.
+// BadRequest is a request, or a connection, that was refused.
 type BadRequest struct {
 	Remote netip.AddrPort
-	Proto  string
+	Proto  string // "" for a connection over TCP
 	Status int    // sent to the client; 0 where HTTP/2 reset the stream or ended the connection
 	Reason string // what is wrong, in a few words
 }
@@ -86,11 +90,9 @@ type serving struct {
 	draining chan struct{} // closed when the drain begins
 	stopping atomic.Bool   // the same, for a cheap look
 
-	lot   *lot // made with the first socket; nil where connections cannot be parked
-	mu    sync.Mutex
-	conns map[connection]uint64 // by their number, in the order in which they came
-	came  uint64
-	left  *sync.Cond // a connection left, or the server stops
+	lot    *lot // made with the first socket; nil where connections cannot be parked
+	places *Places
+	open   int // places that are this server's; guarded by the lock of places
 }
 
 // errStopped is why the contexts of exchanges end when the drain is over.
@@ -120,9 +122,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func newServing(ctx context.Context, s *Server) *serving {
 	v := &serving{
 		Server: s, limits: s.Limits.withDefaults(), scheme: "http",
-		draining: make(chan struct{}), conns: map[connection]uint64{},
+		draining: make(chan struct{}), places: s.Places,
 	}
-	v.left = sync.NewCond(&v.mu)
+	if v.places == nil {
+		v.places = &Places{}
+	}
+	v.places.ready()
 	v.base, v.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if s.TLS != nil {
 		v.scheme, v.altSvc = "https", s.AltSvc
@@ -132,12 +137,6 @@ func newServing(ctx context.Context, s *Server) *serving {
 		}
 	}
 	return v
-}
-
-func (v *serving) wakeAll() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.left.Broadcast()
 }
 
 // maxAcceptPause bounds the pause after an accept that failed for want of
@@ -151,15 +150,9 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = time.Millisecond
-			c := newServerConn(v, conn)
-			if v.lot == nil && c.under.raw != nil {
-				v.lot = newLot()
-			}
-			if !v.admit(ctx, c) {
-				conn.Close()
+			if !v.begin(ctx, conn) {
 				return nil
 			}
-			go c.serve()
 		case ctx.Err() != nil:
 			return err // of the listener that was closed
 		case outOfFiles(err) && v.evictSome():
@@ -175,28 +168,51 @@ func (v *serving) accept(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// begin has a connection served, or closes it where its client has as many as
+// it may have. It reports false when the server stops.
+func (v *serving) begin(ctx context.Context, conn net.Conn) bool {
+	remote := link.AddrPort(conn.RemoteAddr())
+	var client netip.Addr
+	if !v.balancer(remote.Addr()) { // the header will tell whom it speaks for
+		var ok bool
+		if client, ok = v.places.claim(remote.Addr(), &v.limits); !ok {
+			v.tooMany(remote, "")
+			turnAway(conn)
+			return true
+		}
+	}
+	c := newServerConn(v, conn)
+	if v.lot == nil && c.under.raw != nil {
+		v.lot = newLot()
+	}
+	if !v.admit(ctx, c, client) {
+		conn.Close()
+		return false
+	}
+	go c.serve()
+	return true
+}
+
+// tooMany reports a connection that its client may not have.
+func (v *serving) tooMany(remote netip.AddrPort, proto string) {
+	if v.Bad != nil {
+		v.Bad(BadRequest{Remote: remote, Proto: proto, Reason: fmt.Sprintf("more than %d connections of one client", v.limits.ConnectionsPerClient)})
+	}
+}
+
+// turnAway closes a connection by a reset, where it can: the system then keeps
+// nothing of it, as it would of one that was closed in peace (RFC 9293 §3.6.1).
+func turnAway(conn net.Conn) {
+	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
 // outOfFiles reports whether the process, or the system, has no file
 // descriptor left.
 func outOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
-}
-
-// evictAtOnce is how many idle connections are closed when there is no file
-// descriptor for a new one: the connections to origins need some too.
-const evictAtOnce = 32
-
-// evictSome closes a few idle connections, and reports whether there were any.
-// It is for systems that allow fewer descriptors than Limits.Connections.
-func (v *serving) evictSome() (some bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for range evictAtOnce {
-		if !v.evictIdle() {
-			return some
-		}
-		some = true
-	}
-	return some
 }
 
 // temporary reports whether an accept may succeed later. The method is
@@ -204,51 +220,6 @@ func (v *serving) evictSome() (some bool) {
 func temporary(err error) bool {
 	var t interface{ Temporary() bool }
 	return errors.As(err, &t) && t.Temporary()
-}
-
-// admit makes c one of the connections. At the limit it closes an idle one
-// for it, or waits until one leaves; false when the server stops.
-func (v *serving) admit(ctx context.Context, c *serverConn) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for len(v.conns) >= v.limits.Connections {
-		if ctx.Err() != nil {
-			return false
-		}
-		if !v.evictIdle() {
-			v.left.Wait()
-		}
-	}
-	if ctx.Err() != nil {
-		return false
-	}
-	v.enter(c)
-	return true
-}
-
-// enter counts c among the connections. The lock is held.
-func (v *serving) enter(c connection) {
-	v.came++
-	v.conns[c] = v.came
-}
-
-// evictIdle closes some idle connection. The order of a map is arbitrary,
-// which is good enough: no client can choose whom it displaces.
-func (v *serving) evictIdle() bool {
-	for c := range v.conns {
-		if c.closeIfIdle() {
-			delete(v.conns, c)
-			return true
-		}
-	}
-	return false
-}
-
-func (v *serving) forget(c connection) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.conns, c)
-	v.left.Broadcast()
 }
 
 // drain ends all connections: the idle ones now, the others when their
@@ -261,33 +232,19 @@ func (v *serving) drain() {
 		over := time.AfterFunc(v.limits.Drain, v.cut)
 		defer over.Stop()
 	}
-	for _, c := range v.open() {
+	for _, c := range v.inOrder() {
 		c.drain()
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for len(v.conns) > 0 {
-		v.left.Wait()
-	}
+	v.emptied()
 }
 
 // cut ends what is still open: contexts first, so that handlers know.
 func (v *serving) cut() {
 	v.stop(errStopped)
-	for _, c := range v.open() {
+	for _, c := range v.inOrder() {
 		c.cut()
 		v.forget(c)
 	}
-}
-
-// open returns the connections in the order in which they came, so that in
-// the lab the same run ends the same way.
-func (v *serving) open() []connection {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(v.conns), func(a, b connection) int {
-		return cmp.Compare(v.conns[a], v.conns[b])
-	})
 }
 
 func (v *serving) refused(b BadRequest) {

@@ -74,7 +74,7 @@ func (c *serverConn) serve() {
 	}
 	if !c.met {
 		c.met = true
-		if c.fromBalancer() && c.readProxyHeader() != nil {
+		if c.srv.balancer(c.info.Remote.Addr()) && c.readProxyHeader() != nil {
 			return
 		}
 	}

@@ -76,6 +76,7 @@ type Edge struct {
 	Store        string           // directory of the cache on disk; "": there is none
 	StoreSize    int64            // bytes that its files may take
 	ProxyFrom    []netip.Prefix   // load balancers that speak the PROXY protocol
+	PerClient    int              // connections that one client may have; 0: any number
 	Resolvers    []netip.AddrPort // ask for the origins' names here; empty: the system's
 	Peers        []netip.Prefix   // those of them that are our own: they are told the trace
 	Hosts        string           // text of a hosts file asked first, with HostsFile its name

@@ -60,15 +60,33 @@ func (n *Node) edge() (role, error) {
 			if err := n.openDisk(objects); err != nil {
 				return nil, err
 			}
-			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &wire.Server{Handler: e, ProxyFrom: c.ProxyFrom})
+			s := n.edgeServer(e)
+			plain, err := n.listenHTTP(ctx, "edge", c.HTTP, &s)
 			if err != nil {
 				return plain, err
 			}
-			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, wire.Server{Handler: e, TLS: tlsConfig, ProxyFrom: c.ProxyFrom}, c.HTTP3)
+			secured := n.edgeServer(e)
+			secured.TLS, secured.Places = tlsConfig, s.Places
+			secure, err := n.listenSecure(ctx, "edge", c.HTTPS, secured, c.HTTP3)
 			return append(plain, secure...), err
 		},
 		close: func() error { return errors.Join(e.Close(), objects.Close()) },
 	}, nil
+}
+
+// edgeServer is what the edge's listeners have in common.
+func (n *Node) edgeServer(e *edge.Edge) wire.Server {
+	c := n.config.Edge
+	s := wire.Server{Handler: e, ProxyFrom: c.ProxyFrom, Places: &wire.Places{}, Limits: wire.Limits{ConnectionsPerClient: c.PerClient}}
+	if c.PerClient == 0 {
+		s.Limits.ConnectionsPerClient = -1
+	}
+	s.Bad = func(b wire.BadRequest) {
+		if b.Connection {
+			n.crowd.log(n.options.Log, "edge", b.Remote, c.PerClient)
+		}
+	}
+	return s
 }
 
 // openDisk puts the store on its disk, where the configuration names one.

@@ -78,6 +78,7 @@ type Node struct {
 	watch        *watch     // nil without a fleet
 	listeners    []Listener
 	panics       panics
+	crowd        crowd
 	cancel       context.CancelFunc
 	running      sync.WaitGroup
 	failed       chan error

@@ -62,7 +62,8 @@ func (n *Node) root(dir string) (files fs.FS, end func() error, err error) {
 func (n *Node) originRole(c *Origin, h wire.Handler, closeContent func() error) role {
 	return role{
 		listen: func(ctx context.Context) ([]func(context.Context) error, error) {
-			return n.listenHTTP(ctx, "origin", c.HTTP, &wire.Server{Handler: h})
+			// Its clients are edges, each of which asks for many.
+			return n.listenHTTP(ctx, "origin", c.HTTP, &wire.Server{Handler: h, Limits: wire.Limits{ConnectionsPerClient: -1}})
 		},
 		close: closeContent,
 	}

@@ -9,6 +9,7 @@ import (
 	"waypost/dns"
 	"waypost/dns/resolver"
 	"waypost/edge/store/disk"
+	"waypost/http/wire"
 )
 
 // The sections of the roles, as they stand in the file.
@@ -96,7 +97,7 @@ func (r configReader) zones(s *section, doc string) []*dns.Zone {
 }
 
 func (r configReader) edge(s *section) *Edge {
-	e := &Edge{Name: "edge", Memory: 256 << 20, StoreSize: 8 << 30, Peers: loopback()}
+	e := &Edge{Name: "edge", Memory: 256 << 20, StoreSize: 8 << 30, PerClient: wire.DefaultPerClient, Peers: loopback()}
 	read(s, "name", "name", "The edge's name in records and in Cache-Status: letters, digits, dots, dashes, underscores.", &e.Name, parseEdgeName)
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &e.HTTP)
 	s.addrs("https", "Addresses for HTTPS: TLS with HTTP/2 and HTTP/1.1.", 0, &e.HTTPS)
@@ -130,6 +131,7 @@ func (r configReader) edge(s *section) *Edge {
 	}
 	s.size("memory", "Bytes of cache in memory. 256MiB where nothing is said.", &e.Memory)
 	s.prefixes("proxy_protocol", "Subnets of load balancers whose connections begin with a PROXY header (version 1 or 2); from them it is demanded.", &e.ProxyFrom)
+	s.number("connections_per_client", "Connections that one client may have open at all addresses of the edge: one IPv4 address, or one /64 of IPv6. At the bound an idle one of its own is closed for a new one, or else the new one. 1024 where nothing is said; 0 is no bound, for balancers that do not say whom they speak for.", &e.PerClient)
 	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said.", &e.Store)
 	if e.Store != "" {
 		e.Store = relativeTo(r.reader.file, e.Store)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"waypost/http/wire"
 	"waypost/node"
 )
 
@@ -20,6 +21,7 @@ type oneEdge struct {
 	memory            string
 	store, storeSize  string
 	http3             bool
+	perClient         int
 	admin, token      string
 }
 
@@ -53,6 +55,7 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.slice, "slice", "", "fetch and hold large files in slices of `SIZE`, such as 1MiB")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
+	cmd.Flags().IntVar(&f.perClient, "connections-per-client", wire.DefaultPerClient, "how many connections one client may have open, `N`; 0 is any number")
 	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start")
 	cmd.Flags().StringVar(&f.storeSize, "store-size", "8GiB", "`SIZE` of the files in --store")
 	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
@@ -72,7 +75,7 @@ func (f *oneEdge) config() (*node.Config, error) {
 		return nil, usage(errors.New("--admin needs --token-file FILE: without a token anybody on this machine could purge"))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n", f.memory)
+	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n  connections_per_client: %d\n", f.memory, f.perClient)
 	if f.store != "" {
 		fmt.Fprintf(&text, "  store: %q\n  store_size: %q\n", f.store, f.storeSize)
 	}
@@ -111,7 +114,7 @@ func flagError(err error) error {
 	for _, p := range problems {
 		flag := p.Key
 		for _, f := range [...]struct{ key, flag string }{
-			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
+			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.connections_per_client", "--connections-per-client"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
 			{"sites[0].parents", "--parent"}, {"sites[0].slice", "--slice"},
 		} {

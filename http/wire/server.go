@@ -57,6 +57,8 @@ type BadRequest struct {
 	Proto  string // "" for a connection over TCP
 	Status int    // sent to the client; 0 where HTTP/2 reset the stream or ended the connection
 	Reason string // what is wrong, in a few words
+	// Connection tells that not a request was refused but a connection.
+	Connection bool
 }
 
 // connection is one connection of a server, over TCP or QUIC.
@@ -196,7 +198,7 @@ func (v *serving) begin(ctx context.Context, conn net.Conn) bool {
 // tooMany reports a connection that its client may not have.
 func (v *serving) tooMany(remote netip.AddrPort, proto string) {
 	if v.Bad != nil {
-		v.Bad(BadRequest{Remote: remote, Proto: proto, Reason: fmt.Sprintf("more than %d connections of one client", v.limits.ConnectionsPerClient)})
+		v.Bad(BadRequest{Remote: remote, Proto: proto, Connection: true, Reason: fmt.Sprintf("more than %d connections of one client", v.limits.ConnectionsPerClient)})
 	}
 }
 

@@ -155,7 +155,8 @@ func TestDeadOriginStorm(t *testing.T) {
 				synctest.Wait() // so many fit into a listener's backlog
 			}
 			storm.Go(func() {
-				c := w.rawRequest(fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: www.shop.test\r\nConnection: close\r\n\r\n", i))
+				from := netip.AddrFrom4([4]byte{203, 0, 113, byte(i / 500)}) // one address alone has a bound of its own
+				c := w.rawRequestFrom(from, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: www.shop.test\r\nConnection: close\r\n\r\n", i))
 				if !strings.HasPrefix(c, "HTTP/1.1 50") {
 					t.Errorf("got %.40q", c)
 				}

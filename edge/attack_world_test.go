@@ -11,7 +11,13 @@ import (
 // then "<open>" follows.
 func (w *world) rawRequest(text string) string {
 	w.t.Helper()
-	c, err := w.net.Host(clientAddr).Dial(w.t.Context(), netip.AddrPortFrom(edgeAddr, 80))
+	return w.rawRequestFrom(clientAddr, text)
+}
+
+// rawRequestFrom is rawRequest from another address.
+func (w *world) rawRequestFrom(from netip.Addr, text string) string {
+	w.t.Helper()
+	c, err := w.net.Host(from).Dial(w.t.Context(), netip.AddrPortFrom(edgeAddr, 80))
 	if err != nil {
 		w.t.Error(err)
 		return ""

@@ -28,7 +28,7 @@ func (r *request) pass() stage {
 	out.Upgrade = ""
 	relay := &interims{x: r.x, ruled: &r.ruled, span: r.fetching}
 	out.Interim = relay.inform
-	resp, err := r.askOrigin(trace.With(r.x.Context(), r.fetching), &out)
+	resp, err := r.askOrigin(r.behalf(trace.With(r.x.Context(), r.fetching)), &out)
 	relay.stop()
 	if err != nil {
 		r.failure = err
@@ -75,6 +75,13 @@ func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Resp
 	r.edge.inbound(resp, r.received)
 	r.ruled.inward(r.in.Method, &resp.Fields, r.fetching)
 	return resp, nil
+}
+
+// behalf is ctx for a trip that this client causes. It has its share of the
+// connections to an origin, so that slow readers of what is not stored, slow
+// senders and tunnels leave some to others.
+func (r *request) behalf(ctx context.Context) context.Context {
+	return fetch.OnBehalfOf(ctx, wire.ClientOf(r.source()))
 }
 
 // freshenByHead lets the response to a HEAD renew what is stored for GET, or

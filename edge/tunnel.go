@@ -35,7 +35,7 @@ func (r *request) tunnel() stage {
 	r.fetching = r.span.Child()
 	// Not the exchange's context: a client that finishes its side of the
 	// tunnel has not left it.
-	ctx, cancel := context.WithCancel(trace.With(r.edge.ctx, r.fetching))
+	ctx, cancel := context.WithCancel(r.behalf(trace.With(r.edge.ctx, r.fetching)))
 	r.release = cancel
 	asking := context.AfterFunc(r.x.Context(), cancel)
 	out := r.forwarded()

@@ -26,7 +26,7 @@ type exchange struct {
 	cancel context.CancelCauseFunc // breaks off everything done for it
 
 	// What asking the pool brought: something at once, or a place in the
-	// queue.
+	// queue and then something.
 	granted grant
 	waiting *waiter
 	asked   time.Time
@@ -36,7 +36,7 @@ type exchange struct {
 // ask takes a place. fresh asks for a connection that has not waited idle.
 func (x *exchange) ask(fresh bool) {
 	x.asked = time.Now()
-	x.granted, x.waiting = x.client.pool().ask(x.to, x.urgency, fresh)
+	x.granted, x.waiting = x.client.pool().ask(x.to, x.urgency, fresh, client(x.ctx))
 }
 
 // run sends the request, twice if it must.
@@ -110,7 +110,7 @@ func (x *exchange) attempt() (*Response, error) {
 	timer.stop()
 	if err != nil {
 		c.end(x.ctx, err)
-		x.client.pool().release(c)
+		x.client.pool().release(c, x.granted.who)
 		return nil, x.explain(err)
 	}
 	x.trip.FirstByte = time.Since(x.trip.Sent)
@@ -131,11 +131,12 @@ func (x *exchange) attempt() (*Response, error) {
 // acquire gets a connection: one from the pool, one of its own, or the first
 // that becomes free, as the pool says.
 func (x *exchange) acquire() (*conn, error) {
-	pool, g := x.client.pool(), x.granted
+	pool := x.client.pool()
 	if x.waiting != nil {
-		g = x.wait()
+		x.granted = x.wait()
 		x.trip.Queued += time.Since(x.asked)
 	}
+	g := x.granted
 	if g.err != nil || g.conn != nil {
 		x.trip.Reused = g.conn != nil
 		return g.conn, g.err
@@ -147,7 +148,7 @@ func (x *exchange) acquire() (*conn, error) {
 	defer pool.dials.Done()
 	c, err := x.client.dial(x.ctx, x.to)
 	if err != nil {
-		pool.undialed(x.to, err, x.ctx.Err() != nil)
+		pool.undialed(x.to, g.who, err, x.ctx.Err() != nil)
 		return nil, err
 	}
 	if !pool.dialed(c) {

@@ -10,7 +10,7 @@
 // by the caller, who knows what they were for.
 //
 // A request goes through the files in this order: fetch.go, target.go,
-// altsvc.go, exchange.go, pool.go and queue.go, dial.go, eyeballs.go,
+// altsvc.go, exchange.go, pool.go, share.go and queue.go, dial.go, eyeballs.go,
 // handshake.go or quic.go, conn.go, response.go, release.go. Proxies (RFC 9110 §3.7) are out of scope.
 package fetch
 

@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ type host struct {
 	busy    int     // how many HTTP/1.1 connections carry one
 	dialing int     // connections being opened
 	queue   []*waiter
+	parties map[netip.Addr]*party // on whose behalf requests are made (share.go)
 }
 
 // grant is the answer to a request for a connection: one to use, the
@@ -63,6 +65,7 @@ type grant struct {
 	conn *conn
 	dial bool
 	err  error
+	who  *party // whom conn or dial counts for
 }
 
 // unlock releases the pool and then closes what was found dead: closing
@@ -84,8 +87,8 @@ func (p *pool) unlock() {
 
 // ask answers at once where it can, and else puts the request into the
 // host's queue. fresh refuses connections that have waited idle: a sibling of
-// theirs turned out to be dead.
-func (p *pool) ask(to target, urgency int, fresh bool) (grant, *waiter) {
+// theirs turned out to be dead. client is on whose behalf it is made.
+func (p *pool) ask(to target, urgency int, fresh bool, client netip.Addr) (grant, *waiter) {
 	p.mu.Lock()
 	defer p.unlock()
 	if p.closed {
@@ -99,23 +102,30 @@ func (p *pool) ask(to target, urgency int, fresh bool) (grant, *waiter) {
 	if fresh {
 		p.dead, h.idle = append(p.dead, h.idle...), nil
 	}
-	if g, ok := p.grant(h); ok {
+	who := h.party(client)
+	if g, ok := p.grant(h, who); ok {
 		return g, nil
 	}
-	if len(h.queue) == maxQueue {
+	if !p.mayWait(h, who) {
+		who.queues(0)
 		return grant{err: fault.New(fault.ConnectionLimitReached, "wait for a connection to "+to.hostPort(), nil)}, nil
 	}
-	return grant{}, h.enqueue(urgency)
+	return grant{}, h.enqueue(urgency, who)
 }
 
 // grant finds what one request can have now, if anything.
-func (p *pool) grant(h *host) (grant, bool) {
+func (p *pool) grant(h *host, who *party) (grant, bool) {
+	if !p.mayHold(h, who) {
+		return grant{}, false
+	}
 	if c := p.take(h); c != nil {
-		return grant{conn: c}, true
+		who.holds(1)
+		return grant{conn: c, who: who}, true
 	}
 	if p.mayDial(h) {
 		h.dialing++
-		return grant{dial: true}, true
+		who.holds(1)
+		return grant{dial: true, who: who}, true
 	}
 	return grant{}, false
 }
@@ -200,11 +210,12 @@ func (p *pool) dialed(c *conn) bool {
 	return true
 }
 
-// undialed gives back a permission to dial. err is what became of it;
-// abandoned tells that the one who dialed did not wait for the end.
-func (p *pool) undialed(to target, err error, abandoned bool) {
+// undialed gives back a permission to dial, which was for who. err is what
+// became of it; abandoned tells that the one who dialed did not wait for the end.
+func (p *pool) undialed(to target, who *party, err error, abandoned bool) {
 	p.mu.Lock()
 	defer p.unlock()
+	who.holds(-1)
 	h := p.hosts[to]
 	if h == nil {
 		return // closed meanwhile

@@ -5,12 +5,14 @@ import "slices"
 // waiter is a request in a host's queue. Its channel takes one grant.
 type waiter struct {
 	urgency int
+	who     *party
 	granted chan grant
 }
 
 // enqueue puts a request behind those that are as urgent.
-func (h *host) enqueue(urgency int) *waiter {
-	w := &waiter{urgency, make(chan grant, 1)}
+func (h *host) enqueue(urgency int, who *party) *waiter {
+	w := &waiter{urgency, who, make(chan grant, 1)}
+	who.queues(1)
 	i := len(h.queue)
 	for i > 0 && h.queue[i-1].urgency > urgency {
 		i--
@@ -20,21 +22,34 @@ func (h *host) enqueue(urgency int) *waiter {
 }
 
 // wake serves the queue in its order, as far as connections and places go.
+// Who has its share already is passed over.
 func (p *pool) wake(h *host) {
-	for len(h.queue) > 0 {
-		g, ok := p.grant(h)
+	for i := 0; i < len(h.queue); {
+		w := h.queue[i]
+		if !p.mayHold(h, w.who) {
+			i++
+			continue
+		}
+		g, ok := p.grant(h, w.who)
 		if !ok {
 			return
 		}
-		h.queue[0].granted <- g
-		h.queue = slices.Delete(h.queue, 0, 1)
+		w.granted <- g
+		h.dequeue(i)
 	}
+}
+
+// dequeue takes out the request at i.
+func (h *host) dequeue(i int) {
+	h.queue[i].who.queues(-1)
+	h.queue = slices.Delete(h.queue, i, i+1)
 }
 
 // refuse tells everybody in the queue that there will be no connection.
 func (h *host) refuse(err error) {
 	for _, w := range h.queue {
 		w.granted <- grant{err: err}
+		w.who.queues(-1)
 	}
 	h.queue = nil
 }
@@ -54,7 +69,7 @@ func (p *pool) expel(to target, w *waiter) bool {
 	if i < 0 {
 		return false
 	}
-	h.queue = slices.Delete(h.queue, i, i+1)
+	h.dequeue(i)
 	return true
 }
 
@@ -63,15 +78,17 @@ func (p *pool) expel(to target, w *waiter) bool {
 func (p *pool) leave(to target, w *waiter) {
 	p.mu.Lock()
 	if h := p.hosts[to]; h != nil {
-		h.queue = slices.DeleteFunc(h.queue, func(q *waiter) bool { return q == w })
+		if i := slices.Index(h.queue, w); i >= 0 {
+			h.dequeue(i)
+		}
 	}
 	p.mu.Unlock()
 	select {
 	case g := <-w.granted:
 		if g.conn != nil {
-			p.release(g.conn)
+			p.release(g.conn, g.who)
 		} else if g.dial {
-			p.undialed(to, nil, true)
+			p.undialed(to, g.who, nil, true)
 		}
 	default:
 	}

@@ -8,11 +8,12 @@ import (
 // What becomes of a connection after a request: it goes to who waits, it
 // rests, or it is closed.
 
-// release ends one request on c.
-func (p *pool) release(c *conn) {
+// release ends one request on c, which was for who.
+func (p *pool) release(c *conn, who *party) {
 	p.mu.Lock()
 	defer p.unlock()
 	c.carrying--
+	who.holds(-1)
 	if p.closed {
 		return
 	}

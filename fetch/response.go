@@ -71,7 +71,7 @@ func (b *body) finish(err error) {
 		b.from.Close()
 		b.conn.end(b.x.ctx, err)
 		p := b.x.client.pool()
-		p.release(b.conn)
+		p.release(b.conn, b.x.granted.who)
 		p.exit(b.x)
 		b.x.cancel(nil)
 	})

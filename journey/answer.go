@@ -28,6 +28,7 @@ type rule struct {
 	status  int
 	fields  field.Fields
 	body    payload
+	ranges  bool  // parts of it are to be had
 	length  int64 // announced; -1: chunked; -2: the body's
 	pace    int64 // bytes per second; 0: at once
 	raw     string
@@ -70,6 +71,8 @@ func parseAnswer(a *args) action {
 		case a.keyword("header"):
 			r.fields = append(r.fields, read(a, "a header field, such as \"Cache-Control: max-age=60\"", parseField))
 		case a.payload(&r.body):
+		case a.keyword("ranges"):
+			r.ranges = true
 		case a.keyword("length"):
 			r.length = a.size("the length to announce")
 		case a.keyword("chunked"):

@@ -83,6 +83,7 @@ var versions = []string{"http1.1", "http2", "http3", "any"}
 
 func speak(f *fetch.Client, version string) {
 	f.HTTP2 = version != "http1.1"
+	f.EarlyData = true // as browsers do: over HTTP/3, where they have been before
 	switch version {
 	case "http3":
 		f.HTTP3 = fetch.HTTP3Only

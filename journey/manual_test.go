@@ -3,8 +3,10 @@ package journey
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,7 +54,7 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	byHand, _, _ := strings.Cut(string(text), tablesBegin)
-	want := byHand + tables()
+	want := byHand + tables(ready(t))
 	if *update {
 		if err := os.WriteFile(manual, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -64,8 +66,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// tables are the statements and the nouns.
-func tables() string {
+// tables are the statements, the nouns and the ready journeys.
+func tables(all map[string]*Journey) string {
 	var b strings.Builder
 	b.WriteString(tablesBegin + "\nThis part is generated from the code by `go test ./journey -update`.\n")
 	group := ""
@@ -91,6 +93,10 @@ func tables() string {
 			f := n.shape.Field(i)
 			fmt.Fprintf(&b, "| %s | %s |\n", attributeName(f), f.Tag.Get("doc"))
 		}
+	}
+	b.WriteString("\n## All ready journeys\n\n| name | what it asks |\n|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&b, "| %s | %s |\n", name, all[name].Title)
 	}
 	return b.String()
 }

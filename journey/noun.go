@@ -142,6 +142,7 @@ type Connection struct {
 	Remote      string        `json:"remote" doc:"the peer's"`
 	Sent        int64         `json:"sent" doc:"bytes that send handed over"`
 	Received    int64         `json:"received" doc:"bytes that read took"`
+	Text        string        `json:"text" doc:"what the last read with until took"`
 	Acked       int64         `json:"acked" doc:"bytes that the peer has acknowledged"`
 	Unread      int           `json:"unread" doc:"bytes that wait to be read"`
 	Cwnd        int           `json:"cwnd" doc:"congestion window, in segments"`

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"waypost/fault"
+	"waypost/http/cache"
+	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/link"
 	"waypost/origin"
@@ -180,11 +182,12 @@ func (v *visit) serve(w *world) {
 		v.err = context.Cause(ctx)
 		return
 	}
-	// A script goes on when the client has left, as a handler would.
-	time.Sleep(r.after)
+	// What informs is said at once: it is about an answer that is still to come.
 	for _, i := range r.informs {
 		v.err = errors.Join(v.err, x.Inform(i.status, i.fields), x.Flush())
 	}
+	// A script goes on when the client has left, as a handler would.
+	time.Sleep(r.after)
 	if r.raw != "" {
 		v.raw([]byte(r.raw))
 		return
@@ -233,7 +236,12 @@ func (v *visit) respond(w *world) {
 		fields.Add("Content-Type", "text/plain; charset=utf-8")
 	}
 	v.status = r.status
-	v.err = v.exchange.Respond(r.status, fields, r.announced(body))
+	length := r.announced(body)
+	if r.ranges {
+		v.status, body = partOf(v.exchange.Request(), v.status, &fields, body)
+		length = int64(len(body))
+	}
+	v.err = v.exchange.Respond(v.status, fields, length)
 	step := piece
 	if r.pace > 0 {
 		step = int(max(1, r.pace/10))
@@ -252,6 +260,27 @@ func (v *visit) respond(w *world) {
 	if v.err == nil {
 		v.err = v.exchange.Flush()
 	}
+}
+
+// partOf is the part of a body that a request asks for, with its status; the
+// whole where it asks for none, or for several.
+func partOf(q *wire.Request, status int, fields *field.Fields, body []byte) (int, []byte) {
+	size := int64(len(body))
+	fields.Set("Accept-Ranges", "bytes")
+	if q.Method != "GET" || !q.Fields.Has("Range") ||
+		!cache.IfRange(q.Fields, cache.Validator{ETag: fields.Get("ETag"), Exists: true, Date: time.Now()}) {
+		return status, body
+	}
+	parts, err := cache.ParseRange(q.Fields.Get("Range"), size)
+	switch {
+	case errors.Is(err, cache.ErrUnsatisfiable):
+		fields.Set("Content-Range", cache.UnsatisfiedRange(size))
+		return 416, nil
+	case err != nil || len(parts) != 1:
+		return status, body
+	}
+	fields.Set("Content-Range", parts[0].ContentRange(size))
+	return 206, body[parts[0].Start:][:parts[0].Length]
 }
 
 // account notes what the origin did, as package origin does.

@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/netip"
+	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,18 +19,18 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"waypost/demo/site"
-	"waypost/edge"
 	"waypost/node"
 	"waypost/tls/cert"
 	"waypost/trace"
 )
 
 // service is what runs on a host and can be stopped and started again: a
-// fresh one, with empty caches.
+// fresh one, with empty caches but for what edge.store holds.
 type service struct {
 	start func(ctx context.Context) error
 	stop  func() error
 	node  *node.Node // nil while stopped, and for origins
+	file  string     // the node's configuration
 	on    bool       // of an origin
 }
 
@@ -39,10 +42,16 @@ type serveAction struct {
 
 func parseServe(a *args) action {
 	s := &serveAction{host: a.of("host")}
+	s.file = a.configuration()
+	return s
+}
+
+// configuration takes the name of a node's configuration.
+func (a *args) configuration() string {
 	at := a.peek()
-	s.file = a.file("the configuration's file")
+	file := a.file("the configuration's file")
 	if a.failed {
-		return s
+		return file
 	}
 	// What is wrong with it is found now, not when it runs. Certificates do
 	// not exist yet; what they are is not looked at.
@@ -55,14 +64,14 @@ func parseServe(a *args) action {
 		}
 		return nil, fmt.Errorf("there is no file -- %s -- in this journey%s", name, didYouMean(name, a.givenNames()))
 	}
-	text, err := read(s.file)
+	text, err := read(file)
 	if err == nil {
-		_, err = node.Parse(s.file, text, read)
+		_, err = node.Parse(file, text, read)
 	}
 	if err != nil {
 		a.failAt(at, "%v", err)
 	}
-	return s
+	return file
 }
 
 // placeholder is what a file will be that certificate makes: a certificate or
@@ -99,9 +108,9 @@ func (s *serveAction) do(t *task) error {
 	if h.service != nil {
 		return fmt.Errorf("%s serves already", s.host)
 	}
-	v := &service{}
+	v := &service{file: s.file}
 	v.start = func(ctx context.Context) error {
-		n, err := w.node(h, s.file)
+		n, err := w.node(h, v.file)
 		if err != nil {
 			return err
 		}
@@ -122,15 +131,10 @@ func (s *serveAction) do(t *task) error {
 
 // node makes the node of a configuration on a host.
 func (w *world) node(h *host, file string) (*node.Node, error) {
-	text, err := w.file(file)
+	c, err := w.configuration(file)
 	if err != nil {
 		return nil, err
 	}
-	c, err := node.Parse(file, text, w.file)
-	if err != nil {
-		return nil, err
-	}
-	w.open(c)
 	return node.New(c, node.Options{
 		Network:  h,
 		Recorder: w.record,
@@ -140,6 +144,39 @@ func (w *world) node(h *host, file string) (*node.Node, error) {
 			return site.New(site.Options{Station: st, TrustTrace: trust, Rand: w.random("site " + h.name)})
 		},
 	})
+}
+
+// configuration is a node's, as it holds in a journey.
+func (w *world) configuration(file string) (*node.Config, error) {
+	text, err := w.file(file)
+	if err != nil {
+		return nil, err
+	}
+	c, err := node.Parse(file, text, w.file)
+	if err != nil {
+		return nil, err
+	}
+	w.open(c)
+	if c.Edge != nil && c.Edge.Store != "" {
+		dir, err := w.scratch()
+		if err != nil {
+			return nil, err
+		}
+		c.Edge.Store = filepath.Join(dir, url.PathEscape(c.Edge.Store))
+	}
+	return c, nil
+}
+
+// scratch is a directory that lasts as long as the journey: what nodes put on
+// disk is there, whatever their configuration calls it.
+func (w *world) scratch() (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var err error
+	if w.disk == "" {
+		w.disk, err = os.MkdirTemp("", "waypost-journey-")
+	}
+	return w.disk, err
 }
 
 // next names the node that is about to begin on a host, for its seed: one that
@@ -255,51 +292,4 @@ func (c *certificateAction) do(t *task) error {
 	defer t.mu.Unlock()
 	t.made[c.names[0]+".pem"], t.made[c.names[0]+".key"] = chain, key
 	return nil
-}
-
-// powerAction is stop HOST and start HOST.
-type powerAction struct {
-	host string
-	on   bool
-}
-
-func parseStop(a *args) action  { return &powerAction{a.of("host"), false} }
-func parseStart(a *args) action { return &powerAction{a.of("host"), true} }
-
-func (p *powerAction) do(t *task) error {
-	v := t.hosts[p.host].service
-	switch {
-	case v == nil:
-		return fmt.Errorf("nothing is served on %s", p.host)
-	case p.on == v.running():
-		return fmt.Errorf("the service on %s is %s already", p.host, map[bool]string{true: "running", false: "stopped"}[p.on])
-	case p.on:
-		return v.start(t.ctx)
-	}
-	return v.stop()
-}
-
-// purgeAction is purge HOST URL.
-type purgeAction struct{ host, url, name string }
-
-func parsePurge(a *args) action {
-	p := &purgeAction{host: a.of("host"), url: a.want("the URL").text}
-	if a.keyword("as") {
-		p.name = a.as("result")
-	}
-	return p
-}
-
-func (p *purgeAction) do(t *task) error {
-	v := t.hosts[p.host].service
-	if v == nil || v.node == nil {
-		return fmt.Errorf("no edge runs on %s", p.host)
-	}
-	return t.result("purge", p.name, func(_ context.Context, r *result) {
-		r.purged = &Purged{}
-		receipt, err := v.node.Purge(edge.Purge{URL: t.expand(p.url)})
-		if r.purged.Objects = receipt.Objects; err != nil {
-			r.purged.Error = err.Error()
-		}
-	})
 }

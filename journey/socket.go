@@ -27,6 +27,7 @@ type socket struct {
 	mu             sync.Mutex
 	sent, received int64
 	ended          error
+	text           string // what the last read with until took
 }
 
 // listenAction is listen HOST PORT as NAME.
@@ -231,7 +232,7 @@ func (t target) resolve(w *world) (netip.AddrPort, error) {
 func (s *socket) state() Connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := Connection{Sent: s.sent, Received: s.received, State: "CLOSED"}
+	c := Connection{Sent: s.sent, Received: s.received, Text: s.text, State: "CLOSED"}
 	if s.ended != nil && !errors.Is(s.ended, io.EOF) {
 		c.Error = s.ended.Error()
 	}

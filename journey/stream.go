@@ -98,6 +98,7 @@ func (s *socket) note(sent, received int, err error) error {
 type readAction struct {
 	socket  string
 	what    payload
+	until   string         // whatever comes, up to these bytes
 	end     bool           // the peer's FIN
 	fails   *regexp.Regexp // an error like this one
 	nothing time.Duration  // nothing for so long
@@ -111,6 +112,10 @@ func parseRead(a *args) action {
 	for a.more() && !a.failed {
 		given++
 		switch {
+		case a.keyword("until"):
+			if r.until = a.want("the bytes that end it").text; !a.failed && r.until == "" {
+				a.failHere("no bytes: until which?")
+			}
 		case a.keyword("end"):
 			r.end = true
 		case a.keyword("error"):
@@ -135,7 +140,7 @@ func parseRead(a *args) action {
 		}
 	}
 	if given != 1 {
-		a.failHere(`say what must come: one of "text", file NAME, size 100KiB, end, error PATTERN, nothing for 5s`)
+		a.failHere(`say what must come: one of "text", file NAME, size 100KiB, until "text", end, error PATTERN, nothing for 5s`)
 	}
 	return r
 }
@@ -148,6 +153,8 @@ func (r *readAction) do(t *task) error {
 	}
 	read := func(b []byte) (int, error) { return k.stream.Read(b) }
 	switch {
+	case k.datagram != nil && r.until != "":
+		return fmt.Errorf("%s is no TCP connection: a datagram is read whole", r.socket)
 	case k.datagram != nil:
 		return r.datagram(t, k, patience)
 	case k.stream == nil:
@@ -156,8 +163,11 @@ func (r *readAction) do(t *task) error {
 	if err := k.stream.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return k.note(0, 0, err)
 	}
-	if r.what.given {
+	switch {
+	case r.what.given:
 		return r.stream(t, k)
+	case r.until != "":
+		return r.upTo(k)
 	}
 	var one [1]byte
 	n, err := read(one[:])
@@ -209,6 +219,34 @@ func (r *readAction) stream(t *task, k *socket) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%d of %d bytes came: %w", n, len(want), err)
+	}
+	return nil
+}
+
+// maxUntil bounds what read takes in search of its end: a head twice over.
+const maxUntil = 64 << 10
+
+// upTo reads byte by byte up to the ones that end it, and leaves what it took
+// for expectations.
+func (r *readAction) upTo(k *socket) error {
+	var got []byte
+	var err error
+	for !bytes.HasSuffix(got, []byte(r.until)) && err == nil {
+		if len(got) == maxUntil {
+			err = fmt.Errorf("%s is not among the first %d bytes", quote(r.until), maxUntil)
+			break
+		}
+		var one [1]byte
+		var n int
+		n, err = k.stream.Read(one[:])
+		got = append(got, one[:n]...)
+	}
+	_ = k.note(0, len(got), err)
+	k.mu.Lock()
+	k.text = string(got)
+	k.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%s was wanted behind %s: %w", quote(r.until), quote(string(got)), err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +45,7 @@ type world struct {
 	failures []Failure
 	err      error // an action failed: nothing more is done
 	captures []*capture
+	disk     string // directory of what nodes keep on disk; "" while none does
 	// recording keeps frames for diagrams; nil where nobody wants any.
 	recording *lab.Recording
 }
@@ -217,5 +219,8 @@ func (w *world) close() error {
 		}
 	}
 	w.lab.Close()
+	if w.disk != "" {
+		errs = append(errs, os.RemoveAll(w.disk))
+	}
 	return errors.Join(errs...)
 }

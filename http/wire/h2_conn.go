@@ -56,6 +56,7 @@ type h2Conn struct {
 	err      error  // why the connection is dead
 
 	sendWindow int64 // bytes of DATA that the peer takes on the connection
+	dataBytes  int64 // bytes of DATA that have been sent on it
 	connWindow int64 // what we grant on the connection
 	recvWindow int64 // bytes that it may still send us
 	unreturned int64 // bytes that have been used up, but not granted again

@@ -96,21 +96,24 @@ func (s *h2Stream) unpress() {
 	c.nextTurn()
 }
 
-// waitForTurn waits until s may be the next to append to out.
+// waitForTurn waits until s may be the next to append to out. One goroutine at
+// a time waits so for a stream.
 func (s *h2Stream) waitForTurn() {
 	s.c.kick()
 	s.press()
 	s.rank.yields = true
-	s.waiters++
-	s.cond.Wait()
-	s.waiters--
+	s.pause()
 	s.rank.yields = false
 }
 
 // nextTurn wakes the first of the streams that wait for their turn. When out is
-// full the writer will.
+// full the writer will, once it has taken it.
 func (c *h2Conn) nextTurn() {
-	if len(c.pressing) == 0 || c.full() {
+	if len(c.pressing) == 0 {
+		return
+	}
+	if c.full() {
+		c.kick()
 		return
 	}
 	var first *h2Stream

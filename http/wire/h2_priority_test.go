@@ -2,11 +2,15 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -189,5 +193,163 @@ func TestH2PrioritiesAllEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestH2PaceOfTheConnection: a client that takes what it can, but not much, keeps
+// all of its streams, those too that wait behind others; one that takes
+// nothing keeps none.
+func TestH2PaceOfTheConnection(t *testing.T) {
+	for _, tt := range []struct {
+		priorities []string
+		rate       int // bytes per second
+		want       string
+	}{
+		{[]string{"u=1", "u=5"}, 10_000, ""},
+		{[]string{"u=3", "u=3"}, 10_000, ""},
+		{[]string{"", ""}, 10_000, ""},
+		{[]string{"u=1", "u=5"}, 2 * MinRate, ""},
+		{[]string{"u=1", "u=5"}, MinRate / 2, "3 after 30s, 5 after 30s"},
+		{[]string{"", ""}, 0, "3 after 30s, 5 after 30s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := prioritised(t, 4<<20, tt.priorities...)
+			var resets []string
+			start := time.Now()
+			go func() {
+				for {
+					f, err := p.fr.ReadFrame()
+					if err != nil {
+						return
+					}
+					if r, ok := f.(*http2.RSTStreamFrame); ok {
+						resets = append(resets, fmt.Sprintf("%d after %v", r.StreamID, time.Since(start).Truncate(10*time.Second)))
+					}
+				}
+			}()
+			for range 100 {
+				time.Sleep(time.Second)
+				if tt.rate > 0 {
+					p.must(p.fr.WriteWindowUpdate(0, uint32(tt.rate)))
+				}
+			}
+			synctest.Wait()
+			slices.Sort(resets)
+			if got := strings.Join(resets, ", "); got != tt.want {
+				t.Errorf("%q at %d bytes a second: reset %q, want %q", tt.priorities, tt.rate, got, tt.want)
+			}
+			p.conn.Close()
+		})
+	}
+}
+
+// TestH2FullWithoutFlush: what a handler has written and not flushed leaves when
+// another stream waits for the room that it takes.
+func TestH2FullWithoutFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		s := &Server{Handler: HandlerFunc(func(x Exchange) {
+			if x.Request().Fields.Get("priority") == "u=0" {
+				_ = x.Respond(200, nil, 1<<20)
+				_, _ = x.Write(make([]byte, h2OutHigh))
+				<-hold
+				return
+			}
+			_ = x.Respond(200, nil, 1000)
+			_, _ = x.Write(make([]byte, 1000))
+		})}
+		p := dialH2(t, s, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
+		p.must(p.fr.WriteWindowUpdate(0, h2OutHigh-h2InitialWindow))
+		p.headers(1, true, append(h2Get[:len(h2Get):len(h2Get)], "priority: u=0")...)
+		synctest.Wait()
+		p.must(p.fr.WriteWindowUpdate(0, 1000))
+		p.headers(3, true, h2Get...)
+		p.skipTo("DATA 3")
+		close(hold)
+	})
+}
+
+// TestH2TunnelWindows: a tunnel goes on when the window opens that it waited for,
+// whichever it was.
+func TestH2TunnelWindows(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		window uint32
+		open   func(p *h2Peer) error
+	}{
+		{"of the connection", 1 << 20, func(p *h2Peer) error { return p.fr.WriteWindowUpdate(0, 1000) }},
+		{"of the stream", 1000, func(p *h2Peer) error { return p.fr.WriteWindowUpdate(1, 1000) }},
+		{"of all streams", 1000, func(p *h2Peer) error {
+			return p.fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 2000})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := dialH2(t, &Server{Handler: HandlerFunc(tunnelling(h2InitialWindow + 1000))}, http2.Setting{ID: http2.SettingInitialWindowSize, Val: tt.window})
+				p.headers(1, false, h2WebSocket...)
+				p.expect("HEADERS")
+				for n := min(int(tt.window), h2InitialWindow); n > 0; {
+					n -= p.nextData()
+				}
+				synctest.Wait()
+				p.must(tt.open(p))
+				if got := p.nextData(); got != 1000 {
+					t.Errorf("%d bytes came when the window had opened by 1000", got)
+				}
+			})
+		})
+	}
+}
+
+// TestH2TunnelDeadline: the deadline of a tunnel's Write counts while it waits
+// for its turn, too.
+func TestH2TunnelDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrote := make(chan error, 1)
+		s := &Server{Limits: Limits{WriteTimeout: -1}, Handler: HandlerFunc(func(x Exchange) {
+			c, err := x.Upgrade(101, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
+			for err == nil {
+				_, err = c.Write(make([]byte, 1<<10))
+			}
+			wrote <- err
+			c.Close()
+		})}
+		p := dialH2(t, s, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+		p.must(p.fr.WriteWindowUpdate(0, 1<<30))
+		start := time.Now()
+		p.headers(1, false, h2WebSocket...) // and nobody reads
+		if err := <-wrote; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("Write returned %v after %v", err, time.Since(start))
+		}
+		p.conn.Close()
+	})
+}
+
+var h2WebSocket = []string{":method: CONNECT", ":protocol: websocket", ":scheme: http", ":authority: h", ":path: /ws"}
+
+// tunnelling writes n bytes into the tunnel that is asked for.
+func tunnelling(n int) func(x Exchange) {
+	return func(x Exchange) {
+		if c, err := x.Upgrade(101, nil); err == nil {
+			_, _ = c.Write(make([]byte, n))
+			c.Close()
+		}
+	}
+}
+
+// nextData is the length of the next DATA frame.
+func (p *h2Peer) nextData() int {
+	p.t.Helper()
+	for {
+		f, err := p.fr.ReadFrame()
+		p.must(err)
+		if d, ok := f.(*http2.DataFrame); ok {
+			return len(d.Data())
+		}
 	}
 }

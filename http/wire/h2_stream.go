@@ -27,7 +27,8 @@ type h2Stream struct {
 	sendWindow int64
 	out        pace // waiting for the peer's window
 	rank       h2Rank
-	sent       bool // DATA, since it last had to wait
+	sent       bool  // DATA, since it last had to wait
+	judgedAt   int64 // the connection's dataBytes when out was last judged
 
 	recv       []byte // DATA that has come
 	recvFrom   int    // and has been read up to here
@@ -61,7 +62,7 @@ func (s *h2Stream) begin(c *h2Conn, id uint32, owner h2Owner) {
 	*s = h2Stream{
 		c: c, id: id, owner: owner, recv: recv,
 		sendWindow: c.peer.initialWindow, recvWindow: c.streamWindow(), announced: -1,
-		out: pace{period: c.limits.WriteTimeout, rate: MinRate}, rank: fairly,
+		out: pace{period: c.limits.WriteTimeout, rate: MinRate}, rank: fairly, judgedAt: c.dataBytes,
 	}
 	s.cond.L = &c.mu
 	c.streams[id] = s
@@ -242,7 +243,7 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 			}
 			continue
 		}
-		if c.full() || len(p) > 0 && c.outranked(s) {
+		if len(p) > 0 && (c.full() || c.outranked(s)) { // an END_STREAM alone is short enough to go at once
 			s.waitForTurn()
 			continue
 		}
@@ -251,6 +252,7 @@ func (s *h2Stream) write(p []byte, end bool) (total int, err error) {
 		c.dataSent.frame(int(n), int(n) < len(p))
 		s.sendWindow -= n
 		c.sendWindow -= n
+		c.dataBytes += n
 		s.out.bytes += n
 		s.sent = true
 		p, total = p[n:], total+int(n)
@@ -289,13 +291,18 @@ func (c *h2Conn) appendData(id uint32, p []byte, end bool) {
 	c.out = append(c.out, p...)
 }
 
-// wait waits until something has changed, within the pace; its error means
-// that the peer has been too slow.
-func (s *h2Stream) wait(p *pace) error {
+// pause waits until something has changed.
+func (s *h2Stream) pause() {
 	s.waiters++
-	defer func() { s.waiters-- }()
+	s.cond.Wait()
+	s.waiters--
+}
+
+// wait is pause within the pace; its error means that the peer has been too
+// slow.
+func (s *h2Stream) wait(p *pace) error {
 	if p.period == 0 {
-		s.cond.Wait()
+		s.pause()
 		return nil
 	}
 	start := time.Now()
@@ -308,13 +315,26 @@ func (s *h2Stream) wait(p *pace) error {
 	} else {
 		s.timer.Reset(p.period - p.waited)
 	}
-	s.cond.Wait()
+	s.pause()
 	s.timer.Stop()
 	p.waited += time.Since(start)
-	if p.waited >= p.period && !p.enough() {
+	if p.waited >= p.period && !s.enough(p) {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
+}
+
+// enough judges a pace. While the stream's own window is open it waits for the
+// connection's, which others may have used up by right: then what counts is
+// what went out on all streams.
+func (s *h2Stream) enough(p *pace) bool {
+	if p == &s.out {
+		if s.sendWindow > 0 {
+			p.bytes = s.c.dataBytes - s.judgedAt
+		}
+		s.judgedAt = s.c.dataBytes
+	}
+	return p.enough()
 }
 
 // consumed grants n bytes to the peer again, on the stream and on the

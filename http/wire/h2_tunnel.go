@@ -34,36 +34,46 @@ func (t *h2Tunnel) Read(p []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		t.s.c.kick()
-		t.s.cond.Wait()
+		t.s.pause()
 	}
 	return t.s.read(p)
 }
 
+// Write waits here for what the stream's own write would wait for, so that the
+// deadline and Close end it.
 func (t *h2Tunnel) Write(p []byte) (total int, err error) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	t.s.c.mu.Lock()
-	defer t.s.c.mu.Unlock()
+	s, c := t.s, t.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer s.unpress()
 	for len(p) > 0 {
+		room := min(s.sendWindow, c.sendWindow)
 		switch {
-		case t.closed || t.s.localEnded:
+		case t.closed || s.localEnded:
 			return total, net.ErrClosed
-		case t.s.err != nil:
-			return total, t.s.err
+		case s.err != nil:
+			return total, s.err
 		case t.writeLate:
 			return total, os.ErrDeadlineExceeded
-		case t.s.sendWindow <= 0 || t.s.c.sendWindow <= 0:
-			t.s.cond.Wait()
+		case room <= 0:
+			c.kick()
+			s.press()
+			c.nextTurn()
+			s.pause()
+			continue
+		case c.full() || c.outranked(s):
+			s.waitForTurn()
 			continue
 		}
-		// No more than the windows take, so that write does not wait there.
-		n, err := t.s.write(p[:min(int64(len(p)), t.s.sendWindow, t.s.c.sendWindow)], false)
+		n, err := s.write(p[:min(int64(len(p)), room, int64(c.peer.maxFrame))], false) // one frame, which does not wait
 		if total += n; err != nil {
 			return total, err
 		}
 		p = p[n:]
-		t.s.c.kick()
 	}
+	c.kick()
 	return total, nil
 }
 

@@ -38,6 +38,7 @@ type h3Stream struct {
 	out        []byte // frames that wait to be written
 	outPace    pace
 	writeArmed time.Time
+	judgedAt   uint64 // the bytes that the connection had sent when outPace was last judged
 }
 
 const (
@@ -320,6 +321,9 @@ func (s *h3Stream) send(p []byte) error {
 	}
 	start := time.Now()
 	need := start.Add(s.outPace.period - s.outPace.waited)
+	if s.writeArmed.IsZero() {
+		s.judgedAt = s.c.quic.ConnectionStats().BytesSent
+	}
 	if s.writeArmed.IsZero() || s.writeArmed.After(need) {
 		s.armWrite(need)
 	}
@@ -333,11 +337,21 @@ func (s *h3Stream) send(p []byte) error {
 		switch {
 		case err == nil || !isTimeout(err):
 			return err
-		case s.outPace.waited >= s.outPace.period && !s.outPace.enough():
+		case s.outPace.waited >= s.outPace.period && !s.enoughOut():
 			return os.ErrDeadlineExceeded
 		}
 		s.armWrite(now.Add(s.outPace.period - s.outPace.waited))
 	}
+}
+
+// enoughOut judges the pace of what is sent. The stream may have waited by right
+// while more urgent ones had the connection, so that what counts is what went
+// out on all of it, if that is more.
+func (s *h3Stream) enoughOut() bool {
+	sent := s.c.quic.ConnectionStats().BytesSent
+	s.outPace.bytes = max(s.outPace.bytes, int64(sent-s.judgedAt))
+	s.judgedAt = sent
+	return s.outPace.enough()
 }
 
 func (s *h3Stream) armWrite(at time.Time) {

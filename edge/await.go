@@ -8,6 +8,7 @@ import (
 	"waypost/edge/store"
 	"waypost/fault"
 	"waypost/http/cache"
+	"waypost/http/field"
 )
 
 // maxJoins bounds the fills of one key that a request waits for in turn
@@ -76,7 +77,7 @@ func (r *request) awaitOther(ctx context.Context) stage {
 	var failed *failure
 	switch {
 	case err == nil && !cache.Matches(r.site.rules, r.in.Fields, &o.Response):
-		return r.joinNext() // another variant
+		return r.joinNext(o) // another variant
 	case err == nil && cache.Use(time.Now(), r.site.rules, &r.ask, &o.Response).Serves():
 		r.object, r.status.collapsed = o, true
 		r.measure(o)
@@ -99,19 +100,32 @@ func (r *request) awaitOther(ctx context.Context) stage {
 		r.failure = failed
 		return toFail
 	}
-	return r.joinNext() // the fill was given up for reasons of its own
+	return r.joinNext(nil) // the fill was given up for reasons of its own
 }
 
-// joinNext turns to the next fill of the same key, or leads it.
-func (r *request) joinNext() stage {
+// joinNext turns to the next fill of the same key that may bring what other did
+// not, or leads it.
+func (r *request) joinNext(other *store.Object) stage {
 	if r.joins++; r.joins > maxJoins {
 		return r.goAlone()
 	}
-	lead, join := r.join.Next()
+	lead, join := r.join.Next(r.alike(other))
 	if r.join = join; lead != nil {
 		r.lead(lead)
 	}
 	return toAwait
+}
+
+// alike judges which fills to wait for, where a response of the resource is
+// known: those whose request selects what this one does, so that nobody waits
+// for another's variant. Nil is for any.
+func (r *request) alike(known *store.Object) func(asked field.Fields) bool {
+	if known == nil {
+		return nil
+	}
+	return func(asked field.Fields) bool {
+		return cache.Alike(r.site.rules, asked, r.in.Fields, &known.Response)
+	}
 }
 
 // goAlone asks the origin for this request only.

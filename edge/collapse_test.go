@@ -110,6 +110,38 @@ func TestCollapsedVariants(t *testing.T) {
 	})
 }
 
+// TestCollapsedStrangers: clients of whom each selects a variant of its own wait
+// for another's answer once, to learn that, and then not at all.
+func TestCollapsedStrangers(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		time.Sleep(time.Second)
+		reply(x, 200, x.Request().Fields.Get("X-Group"), "Cache-Control", "max-age=60", "Vary", "X-Group")
+	}, func(w *world) {
+		for burst, want := range []time.Duration{2 * time.Second, time.Second} {
+			began, trips := time.Now(), w.trips()
+			results := make(chan string, 16)
+			for i := range 16 { // two of each
+				name := fmt.Sprint(burst, ".", i%8)
+				go func() {
+					if g := w.send(&wire.Request{Path: "/"}, "X-Group", name); g.body != name {
+						results <- fmt.Sprintf("%s got %q", name, g.body)
+						return
+					}
+					results <- ""
+				}()
+			}
+			for range 16 {
+				if wrong := <-results; wrong != "" {
+					t.Error(wrong)
+				}
+			}
+			if took := time.Since(began); took != want || w.trips()-trips != 8 {
+				t.Errorf("burst %d took %v and %d trips, want %v and 8", burst, took, w.trips()-trips, want)
+			}
+		}
+	})
+}
+
 // TestSlowFiller: who joins reads what is there and then what comes.
 func TestSlowFiller(t *testing.T) {
 	inWorld(t, func(x wire.Exchange) {

@@ -133,6 +133,7 @@ func prepareFill(r *request, filling *store.Filling, key []byte) *fill {
 		left: make(chan struct{}), done: make(chan struct{}),
 		span: r.span.Child(), ruled: r.ruled.keep(),
 	}
+	filling.Asked(f.ask.Fields)
 	f.ctx, f.cancel = context.WithCancelCause(r.behalf(trace.With(r.edge.ctx, f.span)))
 	f.out = wire.Request{
 		Method: "GET", Authority: f.ask.Host, Path: f.ask.Path,

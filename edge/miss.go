@@ -54,7 +54,7 @@ func (r *request) consult(verdict string) stage {
 	var lead *store.Filling
 	if r.alone || r.edge.marks.has(r.key, r.now) {
 		lead = r.edge.store.BeginAlone(r.key)
-	} else if lead, r.join = r.edge.store.Begin(r.key); r.join != nil {
+	} else if lead, r.join = r.edge.store.BeginLike(r.key, r.alike(r.entry.Varying())); r.join != nil {
 		verdict = "collapsed"
 	} else if r.lookups < maxLookups && r.edge.store.Get(r.key) != r.entry {
 		// Another fill has ended between our look into the store and now.

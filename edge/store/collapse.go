@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+
+	"waypost/http/field"
 )
 
 // maxFetches is how many fetches of one key can be joined at a time. Each
@@ -24,6 +26,7 @@ type fetch struct {
 	decided chan struct{} // closed when object and err are final
 	object  *Object
 	err     error
+	asked   atomic.Pointer[field.Fields]
 	joined  atomic.Int64
 	waiting atomic.Int64 // joiners in Head
 	started atomic.Pointer[Object]
@@ -36,11 +39,18 @@ type fetch struct {
 // Between a Get that found nothing and Begin another leader may have
 // finished; who leads may want to look again.
 func (m *Memory) Begin(key []byte) (lead *Filling, join *Joining) {
-	return m.begin(m.table.hash(key), key, 0)
+	return m.begin(m.table.hash(key), key, 0, nil)
+}
+
+// BeginLike is Begin for a key that is known to have variants: only fetches are
+// joined whose request, as [Filling.Asked] tells, is like by the caller's
+// judgement, or not known. Like must not call the store.
+func (m *Memory) BeginLike(key []byte, like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
+	return m.begin(m.table.hash(key), key, 0, like)
 }
 
 // begin joins the first fetch of the key with a number after that one.
-func (m *Memory) begin(hash uint64, key []byte, after uint64) (*Filling, *Joining) {
+func (m *Memory) begin(hash uint64, key []byte, after uint64, like func(field.Fields) bool) (*Filling, *Joining) {
 	s := m.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +59,7 @@ func (m *Memory) begin(hash uint64, key []byte, after uint64) (*Filling, *Joinin
 		if !f.open {
 			continue
 		}
-		if f.number > after {
+		if f.number > after && f.suits(like) {
 			f.joined.Add(1)
 			return nil, &Joining{f}
 		}
@@ -120,9 +130,20 @@ func (j *Joining) Head(ctx context.Context) (*Object, error) {
 }
 
 // Next is for a joiner whom the leader's response does not suit, as with
-// another variant: the next fetch of the same key under way to join, or the
-// lead of a new one. Exactly one of the two is not nil.
-func (j *Joining) Next() (lead *Filling, join *Joining) {
+// another variant: the next fetch of the same key under way to join whose
+// request is like, as with BeginLike (nil: any), or the lead of a new one.
+// Exactly one of the two is not nil.
+func (j *Joining) Next(like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
 	f := j.fetch
-	return f.memory.begin(f.hash, []byte(f.key), f.number)
+	return f.memory.begin(f.hash, []byte(f.key), f.number, like)
+}
+
+// Asked tells those who come what request the fetch is for: its fields, which
+// must not change any more.
+func (f *Filling) Asked(fields field.Fields) { f.fetch.asked.Store(&fields) }
+
+// suits reports whether who judges so may join.
+func (f *fetch) suits(like func(field.Fields) bool) bool {
+	asked := f.asked.Load()
+	return like == nil || asked == nil || like(*asked)
 }

@@ -52,6 +52,20 @@ func (e *Entry) Lookup(now time.Time, rules *cache.Rules, req *cache.Request) (*
 	return e.Variants[i], v
 }
 
+// Varying returns the most recent variant that says how to choose (Vary), or nil.
+// It may be called on nil.
+func (e *Entry) Varying() *Object {
+	if e == nil {
+		return nil
+	}
+	for _, o := range e.Variants {
+		if o.Fields.Has("Vary") {
+			return o
+		}
+	}
+	return nil
+}
+
 // entryOf makes an entry, nil for no variants.
 func entryOf(variants []*Object) *Entry {
 	if len(variants) == 0 {

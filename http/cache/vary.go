@@ -15,6 +15,19 @@ func Matches(rules *Rules, req field.Fields, stored *Response) bool {
 	return s.matches(stored)
 }
 
+// Alike reports whether two requests select the same by the Vary of resp: then
+// what answers one of them is likely to answer the other. With "*" none do.
+func Alike(rules *Rules, a, b field.Fields, resp *Response) bool {
+	for _, name := range varyNames(resp.Fields) {
+		x, hasX := normalValue(rules, a, name)
+		y, hasY := normalValue(rules, b, name)
+		if name == "*" || hasX != hasY || x != y {
+			return false
+		}
+	}
+	return true
+}
+
 // Select returns the index of the most recent variant that req selects, by
 // its Date (RFC 9111 §4), or -1. Of variants without a Vary field only those
 // compete that are as recent as any with one: some resources forget it on

@@ -10,7 +10,6 @@ import (
 
 	"waypost/edge/rules"
 	"waypost/edge/store"
-	"waypost/fetch"
 	"waypost/http/cache"
 	"waypost/http/field"
 	"waypost/trace"
@@ -19,7 +18,7 @@ import (
 // What is stored uncoded is compressed once for each coding that is asked
 // for, and the coded form kept with it (store.Memory.SetForm): it lives as
 // long as the body, through confirmations, and goes when that goes. What is
-// not stored is passed on as it comes.
+// not stored is compressed on its way (stream.go).
 //
 // Parts are those of the uncoded form, which a client can put together
 // whatever this edge has in memory (RFC 9110 §14.2 leaves Range to us).
@@ -61,15 +60,6 @@ func (r *request) considerCoding(o *store.Object) {
 	}
 	r.ruled.codable = true
 	r.ruled.coding = r.ruled.by.Compress.Choose(r.in.Fields)
-}
-
-// considerCodingOf is considerCoding for a response that comes from the
-// origin and passes uncoded.
-func (r *request) considerCodingOf(resp *fetch.Response) {
-	if r.ruled.by == nil || r.ruled.by.Compress == nil || resp.Status != 206 {
-		return
-	}
-	r.ruled.codable = r.ruled.by.Compress.Fits(resp.Fields, r.in.Fields, sizeOf(resp.Fields))
 }
 
 // sizeOf is the size of the whole by a part's Content-Range, -1 where that

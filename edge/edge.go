@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"waypost/cdn"
+	"waypost/edge/rules"
 	"waypost/edge/store"
 	"waypost/fault"
 	"waypost/fetch"
@@ -88,6 +89,7 @@ type Edge struct {
 	marks      marks
 	unsliced   marks // what was not to be had in slices lately
 	presses    presses
+	streams    rules.Streams
 	background atomic.Int64 // refreshes under way
 	abandoned  atomic.Int64 // fills that nobody reads
 

@@ -29,8 +29,8 @@ func (r *request) relay() stage {
 	defer func() { r.noteFetch(r.came(resp)) }()
 	stop := r.breakOff(resp)
 	defer stop()
-	r.considerCodingOf(resp)
-	if err := r.respond(resp.Status, r.fields(resp.Fields, -1), resp.Length); err != nil {
+	r.pressing(resp)
+	if err := r.relayed(resp); err != nil {
 		return r.lost(err)
 	}
 	if r.in.Method == "HEAD" || resp.FramedBy == "no-body" {
@@ -46,17 +46,17 @@ func (r *request) copy(resp *fetch.Response) stage {
 	if resp.Length < 0 {
 		_ = r.x.Flush() // the body may be long in coming; a failed write shows again
 	}
-	for {
+	for came := int64(0); ; {
 		n, err := resp.Body.Read(buf[:])
-		if n > 0 {
+		if came += int64(n); n > 0 {
 			if r.keeping != nil {
 				_, _ = r.keeping.Write(buf[:n]) // fails only when it is over
 			}
-			if err := r.write(buf[:n]); err != nil {
+			if err := r.passOn(buf[:n]); err != nil {
 				return r.lost(err)
 			}
-			if r.sent.bytes != resp.Length {
-				if err := r.x.Flush(); err != nil {
+			if came != resp.Length {
+				if err := r.flush(); err != nil {
 					return r.lost(err)
 				}
 			}
@@ -68,7 +68,11 @@ func (r *request) copy(resp *fetch.Response) stage {
 					r.joinParts()
 				}
 			}
-			if resp.Trailers != nil {
+			if r.press != nil {
+				if err := r.press.Close(); err != nil {
+					return r.lost(err)
+				}
+			} else if resp.Trailers != nil {
 				if f := resp.Trailers(); len(f) > 0 {
 					_ = r.x.Trailers(f) // the body is whole without them
 				}

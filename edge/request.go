@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"waypost/edge/rules"
 	"waypost/edge/store"
 	"waypost/fault"
 	"waypost/fetch"
@@ -55,6 +56,7 @@ type request struct {
 	limited   *limitedBody
 	release   context.CancelFunc // ends what is not bound to the client's context
 	keeping   *store.Filling     // of what is kept while it is relayed
+	press     *rules.Stream      // compresses what is relayed; nil: nothing does
 	complete  bool               // and has come to its end
 	part      *store.Object      // that is, where it is a part
 	problem   problem            // what the edge answers itself
@@ -102,6 +104,9 @@ func (r *request) finish() {
 	}
 	if r.answered != nil {
 		r.answered.Body.Close()
+	}
+	if r.press != nil {
+		r.press.Release()
 	}
 	r.releasePlaces()
 	if r.release != nil {

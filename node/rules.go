@@ -37,7 +37,7 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	v.each("limits", "How much one client may ask for. A request counts against every limit that fits its path; one too many gets 429 with Retry-After.", func(_ int, s *section) {
 		out.Limits = append(out.Limits, r.limit(s, out.Limits))
 	})
-	if s := v.sub("compress", "Compression of what is stored, once for each coding; what is not stored, or coded already, stays as it comes."); s != nil {
+	if s := v.sub("compress", "Compression: of what is stored once for each coding, of what is not on its way. What is coded already stays as it comes; docs/RULES.md says what else does."); s != nil {
 		r.compress(s, &out.Compress)
 	}
 	v.each("headers", "Fields changed on their way, in this order.", func(_ int, s *section) {

@@ -49,7 +49,7 @@ var catalogue = []entry{
 	{EdgeLookup{}, "edge", "The edge's cache was asked. Verdicts: hit, stale, revalidate, miss, pass, collapsed."},
 	{OriginFetch{}, "edge", "The edge asked the origin (or a parent), and this is how it went, with the timer that fired where one did."},
 	{OriginHealth{}, "edge", "A server of an origin, or a parent, was found ill, or well again: by the requests to it, or by the checks. It stands in a journey of its own. Verdicts: down, up."},
-	{CodingDecision{}, "edge", "A stored response that compresses well was asked for. Verdicts: encode, identity."},
+	{CodingDecision{}, "edge", "A response that compresses well was asked for: a stored one, or one that is compressed on its way. Verdicts: encode, identity."},
 	{HeaderDecision{}, "edge", "The site's rules changed fields of the request to the origin, or of the response to the client. Verdict: change."},
 	{OriginResponse{}, "origin", "The origin's handler finished. Delivered tells whether anybody was still there to read the answer."},
 	{EdgeResponse{}, "edge", "The edge had answered its client. The decision tells why not with what is stored, where the origin could not be reached to confirm it. Verdict: miss."},

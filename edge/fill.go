@@ -53,6 +53,7 @@ type fill struct {
 	ended     bool
 	abandoned *time.Timer // runs when the first client left before the end
 
+	object   *store.Object // what is being filled
 	report   *upstream.Report
 	asked    time.Time
 	received time.Time

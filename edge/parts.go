@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"slices"
+
 	"waypost/edge/store"
 	"waypost/fetch"
 	"waypost/http/cache"
@@ -13,6 +15,8 @@ import (
 // either end of a part is all that is asked for when somebody wants the
 // whole. Parts are put together only where a strong validator says that they
 // are of one representation.
+//
+// What has come of a whole that broke off is a part, too.
 //
 // A large file is better served by slices (slices.go), which a site turns on.
 
@@ -132,6 +136,24 @@ func (r *request) keepPart(resp *fetch.Response) bool {
 	r.status.stored = true
 	r.measure(r.part)
 	return true
+}
+
+// salvageFrom is how much of a response must have come for it to be kept when
+// it breaks off: less is as soon asked for anew.
+const salvageFrom = 64 << 10
+
+// salvage keeps what has come of a 200 that broke off, as a part of it (RFC
+// 9111 §3.3): who asks for the whole has only the rest fetched. That is for
+// origins that take ranges, and what has a validator to put the two together
+// by.
+func (f *fill) salvage() {
+	o, n := f.object, f.filling.Written()
+	if f.slice != nil || o == nil || o.Status != 200 || n < salvageFrom || n >= o.Size() ||
+		!o.Fields.Contains("Accept-Ranges", "bytes") || !cache.Strong(&o.Response) {
+		return
+	}
+	held := cache.Part{Range: cache.Range{Length: n}, Size: o.Size()}
+	f.filling.Bequeath(slices.Concat(f.key, []byte(partsSuffix)), cache.Combine(f.site.rules, &o.Response, &o.Response, held))
 }
 
 // joinParts puts the part that has just been stored together with those that

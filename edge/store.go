@@ -27,6 +27,7 @@ func (f *fill) store(resp *fetch.Response) {
 
 // begin tells the first client of the object that comes in.
 func (f *fill) begin(o *store.Object) {
+	f.object = o
 	f.share(o)
 	h := head{object: o, stored: true}
 	h.reader, _ = o.Reader(0, -1)
@@ -62,6 +63,7 @@ func (f *fill) body(resp *fetch.Response) {
 			f.noteFetch(f.head(resp))
 			return
 		case err != nil:
+			f.salvage()
 			f.noteFetch(f.head(resp))
 			f.filling.Abort(err)
 			return

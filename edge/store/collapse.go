@@ -20,8 +20,10 @@ type fetch struct {
 	number uint64 // in the order in which the shard's fetches began
 
 	// Guarded by the shard's lock.
-	open   bool // others can join
-	purged bool // what it brings must not be stored
+	open   bool   // others can join
+	purged bool   // what it brings must not be stored
+	heir   bool   // it takes over what another has brought, see Bequeath
+	walks  uint64 // purges by a walk that there had been when it began, or that other
 
 	decided chan struct{} // closed when object and err are final
 	object  *Object
@@ -80,7 +82,7 @@ func (m *Memory) BeginAlone(key []byte) *Filling {
 // begin lists a new fetch. The shard is locked.
 func (s *shard) begin(m *Memory, hash uint64, key []byte, open bool) *Filling {
 	s.fetched++
-	f := &fetch{memory: m, key: string(key), hash: hash, number: s.fetched, open: open, decided: make(chan struct{})}
+	f := &fetch{memory: m, key: string(key), hash: hash, number: s.fetched, open: open, walks: m.walks.Load(), decided: make(chan struct{})}
 	s.fetches[f.key] = append(s.fetches[f.key], f)
 	return &Filling{fetch: f}
 }

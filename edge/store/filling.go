@@ -176,7 +176,7 @@ func (f *Filling) store() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.finish(f.fetch)
-	if f.fetch.purged {
+	if f.fetch.purged || f.fetch.heir && f.fetch.walks != m.walks.Load() {
 		m.discharge(o, cost)
 		return false
 	}

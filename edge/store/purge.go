@@ -81,6 +81,7 @@ func (m *Memory) PurgeAll() int {
 // prefix or tag would have to be bounded against sites that give every
 // response a thousand tags, and purges are rare beside requests.
 func (m *Memory) PurgeMatching(match func(*Object) bool) int {
+	m.walks.Add(1)
 	onDisk := m.shelf.purgeMatching(match)
 	n := m.purgeMatching(match)
 	m.shelf.purgeMatching(match)

@@ -41,11 +41,12 @@ type Memory struct {
 	// is let through without being kept. It is set before the first use.
 	MaxObject int64
 
-	limit    int64        // maxBytes, as given
-	capacity int64        // what objects may take: limit without the table
-	used     atomic.Int64 // bytes that are charged to objects
-	held     atomic.Int64 // bytes of bodies in the hands of readers
-	count    atomic.Int64 // objects stored
+	limit    int64         // maxBytes, as given
+	capacity int64         // what objects may take: limit without the table
+	used     atomic.Int64  // bytes that are charged to objects
+	held     atomic.Int64  // bytes of bodies in the hands of readers
+	count    atomic.Int64  // objects stored
+	walks    atomic.Uint64 // purges by a walk over everything, begun so far
 	table    table
 	shards   [shardCount]shard
 	queues   queues

@@ -57,7 +57,7 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
 	cmd.Flags().IntVar(&f.perClient, "connections-per-client", wire.DefaultPerClient, "how many connections one client may have open, `N`; 0 is any number")
 	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start")
-	cmd.Flags().StringVar(&f.storeSize, "store-size", "8GiB", "`SIZE` of the files in --store")
+	cmd.Flags().StringVar(&f.storeSize, "store-size", "", "`SIZE` of the files in --store (default 8GiB)")
 	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
 	return cmd
 }
@@ -71,13 +71,24 @@ func (f *oneEdge) config() (*node.Config, error) {
 		return nil, usage(errors.New("nowhere to listen: give --listen 127.0.0.1:8080, or --listen-tls with --cert and --key"))
 	case len(f.listenTLS) > 0 && (f.cert == "" || f.key == ""):
 		return nil, usage(errors.New("--listen-tls needs --cert FILE and --key FILE"))
+	case len(f.listenTLS) == 0 && f.cert+f.key != "":
+		return nil, usage(errors.New("--cert and --key go with --listen-tls ADDR:PORT: --listen alone answers in cleartext"))
+	case len(f.listenTLS) == 0 && f.http3:
+		return nil, usage(errors.New("--http3 goes with --listen-tls ADDR:PORT: HTTP/3 stands beside HTTPS"))
 	case f.admin != "" && f.token == "":
 		return nil, usage(errors.New("--admin needs --token-file FILE: without a token anybody on this machine could purge"))
+	case f.token != "" && f.admin == "":
+		return nil, usage(errors.New("--token-file goes with --admin ADDR:PORT, the listener that wants the token"))
+	case f.storeSize != "" && f.store == "":
+		return nil, usage(errors.New("--store-size goes with --store DIR: it is the size of the files there"))
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n  connections_per_client: %d\n", f.memory, f.perClient)
 	if f.store != "" {
-		fmt.Fprintf(&text, "  store: %q\n  store_size: %q\n", f.store, f.storeSize)
+		fmt.Fprintf(&text, "  store: %q\n", f.store)
+	}
+	if f.storeSize != "" {
+		fmt.Fprintf(&text, "  store_size: %q\n", f.storeSize)
 	}
 	list(&text, "  http", f.listen)
 	list(&text, "  https", f.listenTLS)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ type Purge struct {
 	// cache key's normal form: "https://www.shop.test/blog/".
 	Prefix string `json:"prefix,omitempty"`
 	// Tag names every response of a site that carries it in Surrogate-Key
-	// (separated by spaces) or Cache-Tag (by commas), byte for byte.
+	// (separated by spaces) or Cache-Tag (by commas), byte for byte. There is
+	// no whitespace in a tag, and no byte beyond ASCII.
 	Tag string `json:"tag,omitempty"`
 	// Site limits a tag to one site, by its name; "" means all.
 	Site string `json:"site,omitempty"`
@@ -44,7 +46,7 @@ type Receipt struct {
 // order, or that no site has its host.
 func (e *Edge) Purge(p Purge) (Receipt, error) {
 	r := Receipt{Purge: p, Edge: e.name, At: time.Now()}
-	err := p.check()
+	err := p.Check()
 	if err == nil && p.URL != "" {
 		r.Objects, err = e.purgeURL(&p, r.At)
 		return r, err
@@ -83,8 +85,9 @@ func (e *Edge) purgeURL(p *Purge, now time.Time) (matched int, err error) {
 	return matched, nil
 }
 
-// check refuses what is no order.
-func (p *Purge) check() error {
+// Check refuses what is no order, whatever the sites are.
+func (p *Purge) Check() error {
+	refuse := func(text string) error { return fault.New(fault.HTTPRequestError, "purge", errors.New(text)) }
 	given := 0
 	for _, s := range []string{p.URL, p.Prefix, p.Tag} {
 		if s != "" {
@@ -93,16 +96,37 @@ func (p *Purge) check() error {
 	}
 	switch {
 	case given != 1:
-		return fault.New(fault.HTTPRequestError, "purge", errors.New("name one of url, prefix and tag"))
+		return refuse("name one of url, prefix and tag")
 	case p.Site != "" && p.Tag == "":
-		return fault.New(fault.HTTPRequestError, "purge", errors.New("site goes with tag; a URL names its site itself"))
+		return refuse("site goes with tag; a URL names its site itself")
+	case p.Tag != "":
+		if strings.ContainsFunc(p.Tag, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			return refuse(fmt.Sprintf("%q is no tag: there is no whitespace in one, and only ASCII; each tag is a purge of its own", p.Tag))
+		}
+		return nil
 	}
-	return nil
+	_, err := parsePurged(p.URL + p.Prefix)
+	return err
+}
+
+// parsePurged reads a URL, or the beginning of one.
+func parsePurged(text string) (*url.URL, error) {
+	u, err := url.Parse(text, nil)
+	if err == nil && u.Scheme() != "http" && u.Scheme() != "https" {
+		err = errors.New("the scheme must be http or https")
+	}
+	if err != nil {
+		return nil, fault.New(fault.HTTPRequestError, "purge "+text, err)
+	}
+	return u, nil
 }
 
 // matcher is p, by prefix or tag, as a question about an object.
 func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
 	if p.Tag != "" {
+		if p.Site != "" && !e.sites.Load().named(p.Site) {
+			return nil, fault.New(fault.DestinationNotFound, "purge tag "+p.Tag, fmt.Errorf("there is no site %q", p.Site))
+		}
 		return tagged(p), nil
 	}
 	key, err := e.purgeKey(p.Prefix)
@@ -135,23 +159,24 @@ func (e *Edge) purgeKey(text string) ([]byte, error) {
 // findKey is the key of a URL on its site. whole tells that its query is one,
 // of which what does not count is left out.
 func (e *Edge) findKey(text string, whole bool) ([]byte, *site, error) {
-	op := "purge " + text
-	u, err := url.Parse(text, nil)
+	u, err := parsePurged(text)
 	if err != nil {
-		return nil, nil, fault.New(fault.HTTPRequestError, op, err)
-	}
-	if u.Scheme() != "http" && u.Scheme() != "https" {
-		return nil, nil, fault.New(fault.HTTPRequestError, op, errors.New("the scheme must be http or https"))
+		return nil, nil, err
 	}
 	site := e.sites.Load().match(appendHost(nil, u.Host()))
 	if site == nil {
-		return nil, nil, fault.New(fault.DestinationNotFound, op, errors.New("no site has this host"))
+		return nil, nil, fault.New(fault.DestinationNotFound, "purge "+text, errors.New("no site has this host"))
 	}
 	target := u.RequestTarget()
 	if whole && site.owner != nil {
 		target, _ = site.owner.Key.Target(nil, target)
 	}
 	return cache.AppendKey(nil, site.Name, u.Scheme(), u.Host(), target), site, nil
+}
+
+// named reports whether there is a site of that name.
+func (s *sites) named(name string) bool {
+	return slices.ContainsFunc(s.all, func(v *site) bool { return v.Name == name })
 }
 
 // tagged matches the responses that carry a tag. What has no head yet might

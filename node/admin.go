@@ -20,6 +20,11 @@ type Account struct {
 	Missed int           `json:"missed,omitempty"` // events that did not fit
 }
 
+// AdminChallenge is what an admin listener asks of whoever comes without the
+// token (RFC 6750 §3), so that one can tell it from other servers before the
+// token is sent.
+const AdminChallenge = `Bearer realm="waypost"`
+
 // admin makes the listener for the node's owner. Every request needs the
 // token.
 func (n *Node) admin() (role, error) {
@@ -36,7 +41,7 @@ func (n *Node) serveAdmin(x wire.Exchange) {
 	isPurge := r.Path == "/purge" && n.cache != nil
 	switch {
 	case !authorized(r.Fields.Get("Authorization"), n.config.Admin.Token):
-		reply(x, 401, field.Fields{{Name: "WWW-Authenticate", Value: `Bearer realm="waypost"`}}, "the admin listener wants Authorization: Bearer with the token of admin.token_file\n")
+		reply(x, 401, field.Fields{{Name: "WWW-Authenticate", Value: AdminChallenge}}, "the admin listener wants Authorization: Bearer with the token of admin.token_file\n")
 	case isPurge && r.Method == "POST":
 		n.servePurge(x)
 	case isPurge:

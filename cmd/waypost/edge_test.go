@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,9 +70,13 @@ func cacheStatus(t *testing.T, url string) string {
 
 // TestEdgeAndPurge: the one-line edge caches, and forgets what it is told to.
 func TestEdgeAndPurge(t *testing.T) {
+	var told atomic.Bool
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=60")
 		w.Header().Set("Cache-Tag", "front, news")
+		if r.Header.Get("Authorization") != "" {
+			told.Store(true)
+		}
 	}))
 	defer origin.Close()
 	token, edge, admin := file(t, "token", "sixteen letters!\n"), freePort(t), freePort(t)
@@ -99,6 +104,23 @@ func TestEdgeAndPurge(t *testing.T) {
 		if got := cacheStatus(t, page); !strings.Contains(got, tt.want) {
 			t.Errorf("request %d after purge %v: Cache-Status %q, want %q", i, tt.purge, got, tt.want)
 		}
+	}
+	for _, tt := range []struct {
+		at    string
+		order []string
+		said  string
+	}{
+		{admin, []string{"--tag", "news", "--site", "nosite"}, `there is no site "nosite"`},
+		{edge, []string{page}, "this is no admin listener: it answers with 204"},
+		{strings.TrimPrefix(origin.URL, "http://"), []string{page}, "this is no admin listener: it answers with 200"},
+	} {
+		out, errs, code := waypost(t, append([]string{"purge", "--ask", "http://" + tt.at, "--token-file", token}, tt.order...)...)
+		if code != exitFailed || !strings.Contains(errs, tt.said) || out != "" {
+			t.Errorf("purge %v at %s: exit %d, %q %q, want %q", tt.order, tt.at, code, out, errs, tt.said)
+		}
+	}
+	if told.Load() {
+		t.Error("the origin was told the token")
 	}
 	if _, errs, code := waypost(t, "purge", "--ask", "http://"+admin, "--token-file", file(t, "wrong", "not the token here"), page); code != exitFailed || !strings.Contains(errs, "401") {
 		t.Errorf("with the wrong token: exit %d, %q", code, errs)

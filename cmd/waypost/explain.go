@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"waypost/fetch"
+	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/link"
 	"waypost/node"
@@ -123,6 +124,11 @@ func (s *stations) join(ctx context.Context, l *trace.Load, wait time.Duration) 
 	defer client.Close()
 	patient, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	for _, base := range s.urls {
+		if err := meet(ctx, client, base); err != nil {
+			return fmt.Errorf("ask %s: %w", base, err)
+		}
+	}
 	own, missed := l.Events, l.Missed
 	events, missed, err := trace.Settle(patient, func() ([]trace.Event, int, error) {
 		all, miss := own, missed
@@ -145,6 +151,31 @@ func (s *stations) join(ctx context.Context, l *trace.Load, wait time.Duration) 
 func account(ctx context.Context, client *fetch.Client, base, token string, id trace.ID) (a node.Account, err error) {
 	return a, askAdmin(ctx, client, base+"/trace/"+id.String(), token, &wire.Request{}, &a)
 }
+
+// meet makes sure that an admin listener stands at base before it is told the
+// token: what stands at the port of another server may send it on, or write it
+// into a log. The question is one that no proxy forwards (RFC 9110 §7.6.2).
+func meet(ctx context.Context, client *fetch.Client, base string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	u, err := url.Parse(base, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(ctx, u, &wire.Request{Method: "OPTIONS", Path: "*", Fields: field.Fields{{Name: "Max-Forwards", Value: "0"}}})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxGreeting)) // so that the connection can be used again
+	if resp.Status != 401 || resp.Fields.Get("WWW-Authenticate") != node.AdminChallenge {
+		return fmt.Errorf("this is no admin listener: it answers with %d instead of asking for the token (which was not sent); name the address of admin.listen, or of --admin", resp.Status)
+	}
+	return nil
+}
+
+// maxGreeting is what is read of the answer to meet.
+const maxGreeting = 64 << 10
 
 // askAdmin sends a request to an admin listener and reads its JSON into to.
 func askAdmin(ctx context.Context, client *fetch.Client, at, token string, r *wire.Request, to any) error {

@@ -33,13 +33,8 @@ Edges are asked over their admin listeners.`,
   waypost purge -c waypost.yaml --prefix https://www.example.test/blog/
   waypost purge --ask http://127.0.0.1:8900 --token-file token --tag article-17 --soft`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) > 1:
-				return usage(fmt.Errorf("%s wants one URL, got %d arguments; see %s --help", cmd.CommandPath(), len(args), cmd.CommandPath()))
-			case len(args) == 1:
-				p.URL = args[0]
-			case p.Prefix == "" && p.Tag == "":
-				return usage(errors.New("nothing to purge: give a URL, --prefix or --tag"))
+			if err := orderOf(cmd, args, &p); err != nil {
+				return usage(err)
 			}
 			if err := ask.read(); err != nil {
 				return err
@@ -52,6 +47,10 @@ Edges are asked over their admin listeners.`,
 			defer client.Close()
 			var failed error
 			for _, base := range ask.urls {
+				if err := meet(cmd.Context(), client, base); err != nil {
+					failed = errors.Join(failed, fmt.Errorf("purge at %s: %w", base, err))
+					continue
+				}
 				var r edge.Receipt
 				request := &wire.Request{
 					Method: "POST", Length: int64(len(order)), Body: bytes.NewReader(order),
@@ -75,6 +74,31 @@ Edges are asked over their admin listeners.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the receipts as JSON, one per line")
 	ask.flags(cmd)
 	return cmd
+}
+
+// orderOf completes p, which has what the flags say, and refuses what is no
+// order before anybody is asked.
+func orderOf(cmd *cobra.Command, args []string, p *edge.Purge) error {
+	for _, name := range [...]string{"prefix", "tag", "site"} {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("--%s is empty", name)
+		}
+	}
+	switch {
+	case len(args) > 1:
+		return fmt.Errorf("%s wants one URL, got %d arguments; see %s --help", cmd.CommandPath(), len(args), cmd.CommandPath())
+	case len(args) == 1 && args[0] == "":
+		return errors.New("the URL is empty")
+	case len(args) == 1 && (p.Prefix != "" || p.Tag != ""), p.Prefix != "" && p.Tag != "":
+		return errors.New("one order at a time: give a URL, --prefix or --tag")
+	case p.Site != "" && p.Tag == "":
+		return errors.New("--site goes with --tag; a URL names its site itself")
+	case len(args) == 0 && p.Prefix == "" && p.Tag == "":
+		return errors.New("nothing to purge: give a URL, --prefix or --tag")
+	case len(args) == 1:
+		p.URL = args[0]
+	}
+	return p.Check()
 }
 
 func printReceipt(cmd *cobra.Command, r *edge.Receipt, asJSON bool) error {

@@ -24,7 +24,10 @@ func (r *request) fail() stage {
 	if r.object != nil {
 		if v := cache.OnError(time.Now(), r.site.rules, &r.ask, &r.object.Response, status); v.Serves() {
 			r.verdict = v
-			r.status = cacheStatus{fwd: "stale", status: status, collapsed: r.status.collapsed, detail: "stale-if-error"}
+			r.status = cacheStatus{fwd: r.doubtful(), status: status, collapsed: r.status.collapsed, detail: detailFailed}
+			if v.Asked() {
+				r.status.detail = detailStaleIfError
+			}
 			r.status.left(v.Lifetime, v.Age)
 			return toDeliver
 		} else if r.verdict = v; v.Disconnected() {
@@ -57,6 +60,14 @@ func (r *request) fail() stage {
 	}
 	return r.refuse(p)
 }
+
+// Why what is stored serves although the origin failed, as Cache-Status says
+// it (RFC 9211 §2.8): by a directive of that name, or by our own leave, for
+// want of anything better (RFC 9111 §4.2.4).
+const (
+	detailStaleIfError = "stale-if-error"
+	detailFailed       = "origin-failed"
+)
 
 // unreached reports whether a fault means that no word came from the origin.
 func unreached(k fault.Kind) bool {

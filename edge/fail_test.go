@@ -190,23 +190,29 @@ func TestStaleIfError(t *testing.T) {
 			return
 		}
 		control := "max-age=10"
-		if x.Request().Path == "/strict" {
+		switch x.Request().Path {
+		case "/strict":
 			control += ", must-revalidate"
+		case "/window":
+			control += ", stale-if-error=60"
 		}
 		reply(x, 200, "good", "Cache-Control", control, "ETag", `"1"`)
 	}
 	inWorld(t, origin, func(w *world) {
 		w.get("/")
 		w.get("/strict")
-		time.Sleep(20 * time.Second)
+		w.get("/window")
+		time.Sleep(5 * time.Second)
 		down = true
+		w.cacheStatus(w.get("/", "Cache-Control", "max-age=1"), "; fwd=request; ttl=5; detail=origin-failed")
+		time.Sleep(15 * time.Second)
 		for _, tt := range []struct {
 			name  string
 			fails func(wire.Exchange)
 			want  string
 		}{
-			{"dropped", func(x wire.Exchange) { x.Abort() }, "; fwd=stale; ttl=-10; detail=stale-if-error"},
-			{"503", replying(503, "busy"), "; fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error"},
+			{"dropped", func(x wire.Exchange) { x.Abort() }, "; fwd=stale; ttl=-10; detail=origin-failed"},
+			{"503", replying(503, "busy"), "; fwd=stale; fwd-status=503; ttl=-10; detail=origin-failed"},
 		} {
 			fails = tt.fails
 			g := w.get("/")
@@ -215,6 +221,8 @@ func TestStaleIfError(t *testing.T) {
 				t.Errorf("%s: got %v", tt.name, g)
 			}
 		}
+		w.cacheStatus(w.get("/window"), "; fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error")
+		w.cacheStatus(w.get("/", "Cache-Control", "stale-if-error=900"), "; fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error")
 		if g := w.get("/strict"); g.status != 503 || g.body != "busy" {
 			t.Errorf("must-revalidate: got %v", g)
 		}

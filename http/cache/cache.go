@@ -150,6 +150,11 @@ func (v Verdict) Disconnected() bool {
 	return v.why == errorMustRevalidate || v.why == errorSharedMaxAge
 }
 
+// Asked reports whether a verdict of [OnError] rests on a stale-if-error
+// directive, of the response or of the request (RFC 5861 §4). Else the cache
+// serves by its own leave (RFC 9111 §4.2.4).
+func (v Verdict) Asked() bool { return v.why == errorWindow || v.why == errorRequested }
+
 // Serves reports whether the stored response is to be sent now, without
 // waiting for the origin.
 func (v Verdict) Serves() bool {

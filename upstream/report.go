@@ -64,6 +64,36 @@ func (r *Report) brokeOff(err error) {
 	}
 }
 
+// telling ranks the failures of several servers asked for one request: the
+// further one came with a server, the more its failure says about what was
+// asked for. That a server is not there at all speaks about the server only.
+//
+//  1. it took the request and did not answer in time: it may be at work on it
+//  2. what it answered is no response
+//  3. it ended the connection
+//  4. there was no secure connection
+//  5. none was free, or none came about in time
+//  6. it refuses connections, or there is no way or no name to it
+//
+// Of equals the last counts.
+func telling(k fault.Kind) int {
+	switch k {
+	case "":
+		return 0
+	case fault.DNSTimeout, fault.DNSError, fault.ConnectionRefused, fault.DestinationIPUnroutable, fault.DestinationIPProhibited:
+		return 1
+	case fault.ConnectionTimeout, fault.ConnectionLimitReached:
+		return 2
+	case fault.TLSProtocolError, fault.TLSCertificateError, fault.TLSAlertReceived:
+		return 3
+	case fault.ConnectionTerminated:
+		return 4
+	case fault.ConnectionReadTimeout, fault.ConnectionWriteTimeout, fault.HTTPResponseTimeout:
+		return 6
+	}
+	return 5
+}
+
 // url is what was asked for, with the server's own name.
 func (r *Report) url() string {
 	if r.server == nil {

@@ -122,6 +122,9 @@ func orDefault(d *time.Duration, def time.Duration) {
 // Scheme is that of the server and Authority is rewritten as configured; req
 // itself is not changed, but its Body is read.
 //
+// Where none of them answers, the error and the report are of the server whose
+// failure tells most (see telling), not of the one asked last.
+//
 // The context bounds the exchange up to the end of the body, which must be
 // read to its end or closed. The report is valid with and without an error.
 func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetch.Response, *Report, error) {
@@ -129,6 +132,7 @@ func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetc
 	body := watch(req.Body)
 	tried := make([]*server, 0, maxTries)
 	var declined *fetch.Response // for want of a better answer
+	var worst Report             // of those that failed: the one that tells most
 	for {
 		s, fine := u.next(key, tried, time.Now())
 		if s == nil || declined != nil && !fine {
@@ -148,6 +152,9 @@ func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetc
 			declined = resp
 			continue
 		}
+		if worst.Err == nil || telling(report.Fault) >= telling(worst.Fault) {
+			worst = *report
+		}
 		if last {
 			break
 		}
@@ -155,6 +162,8 @@ func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetc
 	if declined != nil {
 		return declined, report, nil
 	}
+	worst.Attempts = report.Attempts
+	*report = worst
 	if len(tried) > 1 {
 		report.Err = fmt.Errorf("%w (after %d servers)", report.Err, len(tried))
 	}

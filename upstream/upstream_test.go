@@ -510,6 +510,58 @@ func TestReportOfFailure(t *testing.T) {
 	})
 }
 
+// TestMostTelling: of several failures the one is told that says most, with its
+// server, in whatever order they came.
+func TestMostTelling(t *testing.T) {
+	silent := func(x wire.Exchange) { <-x.Context().Done() }
+	drops := func(x wire.Exchange) { x.Abort() }
+	for _, tt := range []struct {
+		name  string
+		order []int // 1 is silent, 2 drops, 3 talks nonsense, 9 refuses, 99 is not reached
+		kind  fault.Kind
+		of    int
+	}{
+		{"two are silent, one is gone", []int{1, 4, 9}, fault.HTTPResponseTimeout, 4},
+		{"gone, silent", []int{9, 1}, fault.HTTPResponseTimeout, 1},
+		{"silent, dropped", []int{1, 2}, fault.HTTPResponseTimeout, 1},
+		{"silent, nonsense", []int{1, 3}, fault.HTTPResponseTimeout, 1},
+		{"nonsense, dropped, gone", []int{3, 2, 9}, fault.HTTPProtocolError, 3},
+		{"dropped, not reached", []int{2, 99}, fault.ConnectionTerminated, 2},
+		{"not reached, gone", []int{99, 9}, fault.ConnectionTimeout, 99},
+		{"gone, gone", []int{9, 8}, fault.ConnectionRefused, 8},
+	} {
+		inNet(t, func(s *servers) {
+			s.listen(1, silent)
+			s.listen(4, silent)
+			s.listen(2, drops)
+			l, err := s.net.Host(netip.MustParseAddr("192.0.2.3")).Listen(s.ctx, netip.MustParseAddrPort("192.0.2.3:80"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			s.group.Go(func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					io.WriteString(c, "nonsense\r\n\r\n")
+					c.Close()
+				}
+			})
+			u := s.upstream(cdn.Policy{}, urls(tt.order...)...)
+			defer u.Close()
+			_, report, err := ask(u, get("/x"))
+			if want := fmt.Sprintf("http://192.0.2.%d", tt.of); fault.Of(err) != tt.kind || report.Fault != tt.kind || report.Origin != want {
+				t.Errorf("%s: %v (%s), report %s of %s; want %s of %s", tt.name, err, fault.Of(err), report.Fault, report.Origin, tt.kind, want)
+			}
+			if report.Attempts < len(tt.order) || report.Timer != nil != (tt.kind.Status() == 504) {
+				t.Errorf("%s: %d attempts, timer %v", tt.name, report.Attempts, report.Timer)
+			}
+		})
+	}
+}
+
 func ExampleNew() {
 	// Two origin servers, asked in order, under the deadlines of a policy.
 	u, err := New(cdn.Origin{URLs: []string{"https://a.shop.test", "ftp://b.shop.test"}},

@@ -17,8 +17,9 @@ import (
 
 // What is stored uncoded is compressed once for each coding that is asked
 // for, and the coded form kept with it (store.Memory.SetForm): it lives as
-// long as the body, through confirmations, and goes when that goes. What is
-// not stored is compressed on its way (stream.go).
+// long as the body, through confirmations, and goes when that goes; on disk it
+// waits for the body to come back. What is not stored is compressed on its way
+// (stream.go).
 //
 // Parts are those of the uncoded form, which a client can put together
 // whatever this edge has in memory (RFC 9110 §14.2 leaves Range to us).
@@ -79,9 +80,9 @@ func (r *request) deliverCoded(o *store.Object, age int64) (s stage, ok bool) {
 	body, known := o.Form(coding)
 	made := false
 	if !known && r.in.Method == "GET" {
-		body, made = r.makeForm(o, coding)
+		body, known, made = r.makeForm(o, coding)
 	}
-	r.noteCoding(o, coding, body, known || made, made)
+	r.noteCoding(o, coding, body, known, made)
 	if len(body) == 0 {
 		r.ruled.coding = ""
 		return 0, false
@@ -117,25 +118,26 @@ func (r *request) weaken() {
 	}
 }
 
-// makeForm has o compressed, unless that takes too long for this client. made
-// is false where it does; no bytes mean that the coding is of no use.
-func (r *request) makeForm(o *store.Object, coding string) (body []byte, made bool) {
+// makeForm has o compressed, unless that takes too long for this client: known
+// is false where it does. made tells that it is not from the disk; no bytes
+// mean that the coding is of no use.
+func (r *request) makeForm(o *store.Object, coding string) (body []byte, known, made bool) {
 	if !r.whole(o) || !r.ruled.by.Compress.Fits(o.Fields, r.in.Fields, o.Size()) {
-		return nil, false // its size may not have been known before
+		return nil, false, false // its size may not have been known before
 	}
 	p := r.edge.presses.begin(r.edge, o, coding)
 	if p == nil {
-		return nil, false
+		return nil, false, false
 	}
 	timer := time.NewTimer(pressWait)
 	defer timer.Stop()
 	select {
 	case <-p.done:
-		return p.body, p.err == nil
+		return p.body, p.err == nil, p.err == nil && !p.recalled
 	case <-timer.C:
 	case <-r.x.Context().Done():
 	}
-	return nil, false
+	return nil, false, false
 }
 
 // whole waits a little for the rest of an object that is coming in.
@@ -179,12 +181,13 @@ type pressKey struct {
 	coding string
 }
 
-// press is one body being compressed. body and err are set when done is
-// closed.
+// press is one body being compressed, or recalled in its coding. What comes of
+// it is set when done is closed.
 type press struct {
-	done chan struct{}
-	body []byte
-	err  error
+	done     chan struct{}
+	body     []byte
+	recalled bool // from the disk
+	err      error
 }
 
 // begin has o compressed in a goroutine of its own, or returns the press that
@@ -214,9 +217,11 @@ func (all *presses) begin(e *Edge, o *store.Object, coding string) *press {
 // run compresses when it is its turn.
 func (all *presses) run(e *Edge, key pressKey, p *press) {
 	all.turn <- struct{}{}
-	p.body, p.err = all.Encode(key.coding, key.object.Chunks())
+	if p.body, p.recalled = e.store.RecallForm(key.object, key.coding); !p.recalled {
+		p.body, p.err = all.Encode(key.coding, key.object.Chunks())
+	}
 	<-all.turn
-	if p.err == nil {
+	if p.err == nil && !p.recalled {
 		e.store.SetForm(key.object, key.coding, p.body)
 	}
 	all.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/andybalholm/brotli"
@@ -12,6 +13,8 @@ import (
 
 	"waypost/cdn"
 	"waypost/edge/rules"
+	"waypost/edge/store"
+	"waypost/edge/store/disk"
 	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/trace"
@@ -203,6 +206,47 @@ func TestCodingDoesNotHoldUp(t *testing.T) {
 			t.Errorf("once it is there: %v", g.fields)
 		}
 	}, compressing)
+}
+
+// TestCodingOutlivesRestart: the coded form comes from the disk.
+func TestCodingOutlivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	origin := replying(200, prose, "Content-Type", "text/plain", "Cache-Control", "max-age=60", "ETag", `"1"`)
+	for _, restarted := range []bool{false, true} {
+		var objects *store.Memory
+		s := compressing
+		s.config = func(c *Config) {
+			trusting.config(c)
+			log, err := disk.Open(disk.Options{Dir: dir, Bytes: disk.MinBytes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects = c.Store
+			objects.PutOn(log)
+		}
+		inWorld(t, origin, func(w *world) {
+			parent, id := sampled(1)
+			g := w.get("/a", "Accept-Encoding", "br", "Traceparent", parent)
+			if g.fields.Get("Content-Encoding") != "br" || undo(t, g) != prose || restarted != (w.trips() == 0) {
+				t.Errorf("restarted %v: %v, %d trips", restarted, g.fields, w.trips())
+			}
+			noted := 0
+			for _, e := range w.events(id) {
+				if f, ok := e.Fact.(trace.CodingDecision); ok {
+					if noted++; f.Made == restarted || f.Coded != g.length {
+						t.Errorf("restarted %v: on record %+v", restarted, f)
+					}
+				}
+			}
+			if noted != 1 {
+				t.Errorf("restarted %v: %d decisions on record", restarted, noted)
+			}
+			synctest.Wait()
+			if err := objects.Close(); err != nil {
+				t.Error(err)
+			}
+		}, s)
+	}
 }
 
 func TestCodingIsOnRecord(t *testing.T) {

@@ -1,7 +1,11 @@
 package store
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"strings"
 	"unsafe"
 )
 
@@ -36,11 +40,56 @@ func (o *Object) Form(coding string) (b []byte, known bool) {
 
 // SetForm gives a stored object its body in a content coding; nil says that
 // there is no use in it. The bytes are the store's from then on. They are
-// counted, stay as long as the body does, through Refresh too, and are not
-// written to the disk. The first call for a coding wins. It reports whether
-// the form is kept: not where the object is no longer stored, or the bytes do
-// not fit.
+// counted, stay as long as the body does, through Refresh too, and are
+// written to the disk, for RecallForm. The first call for a coding wins. It
+// reports whether the form is kept: not where the object is no longer stored,
+// or the bytes do not fit.
 func (m *Memory) SetForm(o *Object, coding string, b []byte) bool {
+	if !m.setForm(o, coding, b) {
+		return false
+	}
+	if m.shelf != nil {
+		m.shelf.enqueue(shelved{object: o, form: formKey(o, coding), bytes: b})
+	}
+	return true
+}
+
+// RecallForm brings a complete object's body in a content coding back from the
+// disk, where it is there, and keeps it as SetForm does: known is as with Form.
+func (m *Memory) RecallForm(o *Object, coding string) (b []byte, known bool) {
+	if m.shelf == nil || !o.Complete() {
+		return nil, false
+	}
+	found := m.shelf.log.Get(formKey(o, coding), nil)
+	if len(found) == 0 {
+		return nil, false
+	}
+	if b = found[0].Body; len(b) == 0 {
+		b = nil
+	}
+	b = bytes.Clone(b) // found lies over the whole record
+	m.setForm(o, coding, b)
+	return b, true
+}
+
+// formPrefix begins the keys of forms on disk, and that of no object: those
+// begin with the name of a site.
+const formPrefix = " form "
+
+func isForm(key string) bool { return strings.HasPrefix(key, formPrefix) }
+
+// formKey is the key of a form on disk. It hangs on the bytes of the body
+// alone: whatever becomes of the object, the form never goes with another body,
+// so nothing has to be purged with it.
+func formKey(o *Object, coding string) string {
+	digest := sha256.New()
+	for _, chunk := range o.Chunks() {
+		digest.Write(chunk)
+	}
+	return formPrefix + coding + " " + hex.EncodeToString(digest.Sum(nil))
+}
+
+func (m *Memory) setForm(o *Object, coding string, b []byte) bool {
 	n := int64(cap(b)) + formCost
 	if !o.Complete() || !m.reserve(n) {
 		return false

@@ -41,3 +41,57 @@ func TestForm(t *testing.T) {
 		t.Errorf("%d bytes left", m.Bytes())
 	}
 }
+
+// TestFormOnDisk: a form comes back with its body, whatever the object is
+// called then, and with no other body.
+func TestFormOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	m := onDisk(t, dir, 1<<20)
+	get := func(key string) *Object {
+		t.Helper()
+		m.Recall([]byte(key), sharedRules)
+		e := m.Get([]byte(key))
+		if e == nil {
+			t.Fatalf("%s is not there", key)
+		}
+		return e.Variants[0]
+	}
+	kept(t, m, "a", "the body")
+	if _, known := m.RecallForm(get("a"), "br"); known {
+		t.Error("a form that nobody gave")
+	}
+	if !m.SetForm(get("a"), "br", []byte("coded")) || !m.SetForm(get("a"), "gzip", nil) {
+		t.Error("a form was not taken")
+	}
+	closeStore(t, m)
+	m = onDisk(t, dir, 1<<20)
+	o := get("a")
+	if _, known := o.Form("br"); known {
+		t.Error("the form is there unasked")
+	}
+	if b, known := m.RecallForm(o, "br"); !known || string(b) != "coded" {
+		t.Errorf("recalled %q, %v", b, known)
+	}
+	if b, known := o.Form("br"); !known || string(b) != "coded" {
+		t.Errorf("then held: %q, %v", b, known)
+	}
+	if b, known := m.RecallForm(o, "gzip"); !known || b != nil {
+		t.Errorf("recalled %q, %v of what is of no use", b, known)
+	}
+	if _, known := m.RecallForm(o, "zstd"); known {
+		t.Error("a coding that nobody gave")
+	}
+	kept(t, m, "a", "the other body")
+	if b, known := m.RecallForm(get("a"), "br"); known {
+		t.Errorf("%q goes with another body", b)
+	}
+	// A walk that matches what it cannot see into leaves forms alone.
+	m.PurgeMatching(func(*Object) bool { return true })
+	kept(t, m, "b", "the body")
+	if b, known := m.RecallForm(get("b"), "br"); !known || string(b) != "coded" {
+		t.Errorf("after a purge: %q, %v", b, known)
+	}
+	if m.Recall([]byte("a"), sharedRules) {
+		t.Error("what was purged is there")
+	}
+}

@@ -25,7 +25,7 @@ type shelf struct {
 	writing sync.Mutex
 
 	mu        sync.Mutex
-	queue     []*Object
+	queue     []shelved
 	queued    int64 // bytes of bodies in the queue
 	skipped   int64 // objects that the queue had no room for
 	failure   error // of the latest write; nil once one succeeds
@@ -33,6 +33,21 @@ type shelf struct {
 	stopping  bool
 	stopped   chan struct{}
 	recalling map[string]chan struct{} // closed when the recall of the key has ended
+}
+
+// shelved is what waits to be written: an object, or a form of its body.
+type shelved struct {
+	object *Object
+	form   string // its key; "" for the object itself
+	bytes  []byte // of the form
+}
+
+// size is the bytes of body to be written.
+func (w *shelved) size() int64 {
+	if w.form != "" {
+		return int64(len(w.bytes))
+	}
+	return w.object.Size()
 }
 
 // PutOn puts a log under the store, which owns it from then on. It is called
@@ -80,17 +95,20 @@ func (m *Memory) Disk() (DiskState, bool) {
 
 // add queues an object that has just been stored. The shelf may be nil.
 func (s *shelf) add(o *Object) {
-	if s == nil {
-		return
+	if s != nil {
+		s.enqueue(shelved{object: o})
 	}
+}
+
+func (s *shelf) enqueue(w shelved) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || s.queued+o.Size() > maxQueued {
+	if s.stopping || s.queued+w.size() > maxQueued {
 		s.skipped++
 		return
 	}
-	s.queue = append(s.queue, o)
-	s.queued += o.Size()
+	s.queue = append(s.queue, w)
+	s.queued += w.size()
 	s.some.Signal()
 }
 
@@ -121,12 +139,17 @@ func (s *shelf) writeNext() {
 		s.mu.Unlock()
 		return
 	}
-	o := s.queue[0]
-	s.queue[0] = nil
+	w := s.queue[0]
+	s.queue[0] = shelved{}
 	s.queue = s.queue[1:]
-	s.queued -= o.Size()
+	s.queued -= w.size()
 	s.mu.Unlock()
-	err := s.log.Put(o.Key, variantOf(&o.Response), appendHead(nil, &o.Response), o.Chunks(), s.inUse)
+	var err error
+	if o := w.object; w.form == "" {
+		err = s.log.Put(o.Key, variantOf(&o.Response), appendHead(nil, &o.Response), o.Chunks(), s.inUse)
+	} else if !s.log.Has([]byte(w.form)) {
+		err = s.log.Put(w.form, 0, nil, [][]byte{w.bytes}, s.inUse)
+	}
 	s.mu.Lock()
 	s.failure = err
 	s.mu.Unlock()
@@ -254,7 +277,7 @@ func (s *shelf) purgeMatching(match func(*Object) bool) int {
 	s.unqueue(match)
 	var keys []string
 	s.log.Keys(func(key string) bool {
-		if match(&Object{Key: key}) { // a tag cannot be excluded yet
+		if !isForm(key) && match(&Object{Key: key}) { // a tag cannot be excluded yet
 			keys = append(keys, key)
 		}
 		return true
@@ -280,11 +303,11 @@ func (s *shelf) purgeMatching(match func(*Object) bool) int {
 func (s *shelf) unqueue(match func(*Object) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = slices.DeleteFunc(s.queue, func(o *Object) bool {
-		if !match(o) {
+	s.queue = slices.DeleteFunc(s.queue, func(w shelved) bool {
+		if !match(w.object) {
 			return false
 		}
-		s.queued -= o.Size()
+		s.queued -= w.size()
 		return true
 	})
 }

@@ -19,6 +19,10 @@ type Rules struct {
 	UserContent UserContent
 	Limits      []Limit
 	Access      Access
+	// ForwardFields are names of request fields that reach the origin although
+	// an edge drops them by itself: names with other signs than letters, digits
+	// and "-", and what proxies in front may tell (X-Original-URL).
+	ForwardFields []string
 }
 
 // Redirect sends the requests that fit its three patterns elsewhere. The

@@ -29,10 +29,11 @@ const (
 func (r *request) outbound(span *trace.Span, why purpose) field.Fields {
 	in := r.in.Fields
 	out := make(field.Fields, 0, len(in)+6)
+	trusted := trusts(r.edge.trustForwarded, r.client())
 	for _, l := range in {
 		switch {
 		case why == forStore && isPrecondition(l.Name),
-			isForwarding(l.Name),
+			r.withheld(l.Name, trusted),
 			(span.On() || r.untrusted != "") && field.Is(l.Name, "Traceparent"), // ours replaces it; a stranger's would be believed from us
 			r.untrusted != "" && field.Is(l.Name, "Tracestate"),
 			field.Is(l.Name, "Proxy-Authorization"), // was for us (RFC 9110 §11.7.2)
@@ -49,7 +50,7 @@ func (r *request) outbound(span *trace.Span, why purpose) field.Fields {
 	out.Add("Via", r.edge.viaFor(r.in.Proto))
 	out.Add("CDN-Loop", r.edge.name)
 	var before field.Fields
-	if trusts(r.edge.trustForwarded, r.client()) {
+	if trusted {
 		before = in
 	}
 	addForwarding(&out, before, r.client(), r.in.Scheme, r.in.Authority)
@@ -119,7 +120,7 @@ func variesByUs(resp field.Fields) bool {
 	for name := range resp.All("Vary") {
 		switch {
 		case field.Is(name, "X-Forwarded-Proto"), field.Is(name, "X-Forwarded-Host"):
-		case isForwarding(name), field.Is(name, "Via"), field.Is(name, "CDN-Loop"):
+		case isHearsay(name), isOverride(name), field.Is(name, "Via"), field.Is(name, "CDN-Loop"):
 			return true
 		}
 	}

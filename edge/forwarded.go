@@ -12,20 +12,19 @@ import (
 // dropped: an origin takes the last word on a client's address from us, so
 // it must be ours. Those of a peer in Config.TrustForwarded, such as a load
 // balancer in front of this edge or an edge of an outer tier, are kept and
-// added to.
+// added to. What else such a peer may tell: hearsay.go.
 
-// isForwarding reports whether a field tells where a request came from, or
-// would to an origin that makes variables of names and takes "_" and "-" for
-// the same, as CGI does (RFC 3875 §4.1.18).
-func isForwarding(name string) bool {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = strings.ReplaceAll(name, "_", "-")
-	}
-	for _, f := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
-		"X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-IP"} {
-		if field.Is(name, f) {
-			return true
-		}
+// isWritten reports whether a field is one of those that addForwarding writes.
+func isWritten(name string) bool {
+	switch len(name) {
+	case len("Forwarded"):
+		return field.Is(name, "Forwarded")
+	case len("X-Forwarded-For"):
+		return field.Is(name, "X-Forwarded-For")
+	case len("X-Forwarded-Host"):
+		return field.Is(name, "X-Forwarded-Host")
+	case len("X-Forwarded-Proto"):
+		return field.Is(name, "X-Forwarded-Proto")
 	}
 	return false
 }

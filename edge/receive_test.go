@@ -229,7 +229,7 @@ func TestForwardedFields(t *testing.T) {
 			"X-Forwarded-For", "192.0.2.30", "X-Forwarded-Proto", "http", "X-Forwarded-Host", "www.shop.test", "X-Real-IP", "",
 			"Forwarded", `for=192.0.2.30;proto=http;host="www.shop.test"`}},
 		{"our own proxy", true, []string{
-			"X-Forwarded-For", "10.0.0.1, 192.0.2.30", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "first.test", "X-Real-IP", "",
+			"X-Forwarded-For", "10.0.0.1, 192.0.2.30", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "first.test", "X-Real-IP", "10.0.0.1",
 			"Forwarded", `for=10.0.0.1, for=192.0.2.30;proto=http;host="www.shop.test"`}},
 	} {
 		for _, method := range []string{"GET", "POST"} {

@@ -43,6 +43,12 @@ func (r configReader) rules(v *section, site *cdn.Site) {
 	v.each("headers", "Fields changed on their way, in this order.", func(_ int, s *section) {
 		out.Headers = append(out.Headers, r.header(s))
 	})
+	v.texts("forward_fields", "Request fields that reach the origin as clients send them, of those that are dropped where nothing is said: names with _ or other signs than letters, digits and -, and what only a proxy in front can know (X-Forwarded-*, X-Original-URL). They are in no key: name none that shows in what is stored.", &out.ForwardFields)
+	if r.keys == nil {
+		if err := rules.CheckForwarded(out); err != nil {
+			v.fail("forward_fields", "%v", err)
+		}
+	}
 	v.texts("cookieless", "Hosts of the site where no cookies pass: Cookie is taken off requests, Set-Cookie off responses.", &out.Cookieless)
 	r.ownHosts(v, "cookieless", site, out.Cookieless)
 	if s := v.sub("user_content", "What users have uploaded, on hosts of its own: it runs no scripts, knows no cookies, and is saved instead of shown where it could act."); s != nil {

@@ -166,7 +166,13 @@ func (k *Key) Outward(out *field.Fields, req field.Fields) {
 
 // Inward takes out of the Vary of a response what the key has seen to.
 func (k *Key) Inward(in *field.Fields) {
-	if k != nil && k.device {
+	if k == nil {
+		return
+	}
+	for i := range k.headers {
+		DropVary(in, k.headers[i].Name)
+	}
+	if k.device {
 		DropVary(in, "User-Agent")
 		DropVary(in, "Sec-CH-UA-Mobile")
 		DropVary(in, DeviceField)

@@ -5,7 +5,7 @@
 // request, stand in files of their names, and are asked in the order in which
 // a request meets them: limit.go, redirect.go, hsts.go, cors.go, access.go with
 // password.go and signed.go; on the way to the store cookie.go, key.go with
-// query.go and device.go; on the way to the client header.go, coding.go with
+// query.go and device.go, forward.go; on the way to the client header.go, coding.go with
 // press.go, usercontent.go. pattern.go reads the one language of hosts and
 // paths. Two parts remember: limits count, and passwords once verified are
 // known again. Package edge carries the decisions out and puts them on record.
@@ -35,6 +35,7 @@ type Set struct {
 	Cookieless  Hosts
 	UserContent *UserContent // nil: there are no such hosts
 
+	forward      []string    // fields that pass although an edge drops them
 	limitsAsRead []cdn.Limit // for the next Compile
 	HSTS         string      // the value of Strict-Transport-Security, "" for none
 }
@@ -82,6 +83,10 @@ func Compile(site *cdn.Site, before *Set) (*Set, error) {
 			s.ToClient = append(s.ToClient, h)
 		}
 	}
+	if err = CheckForwarded(in); err != nil {
+		return nil, fmt.Errorf("forward fields: %w", err)
+	}
+	s.forward, wanted = in.ForwardFields, wanted || len(in.ForwardFields) > 0
 	if s.Cookieless, err = hostsOf(site, in.Cookieless); err != nil {
 		return nil, fmt.Errorf("cookieless: %w", err)
 	}

@@ -47,12 +47,15 @@ func (r *request) deliverSlices(o *store.Object, age int64) stage {
 		}
 	}
 	if r.status.hit && r.in.Method == "GET" && !a.has(ranges) {
-		r.status.hit, r.status.fwd, r.status.stored = false, "partial", true
+		r.status.hit, r.status.fwd = false, "partial"
 	}
 	if r.in.Method == "GET" {
 		// Before the head is sent what has changed can still begin anew.
 		if err := a.open(ranges[0].Start / a.slice); err != nil {
 			return a.failed(err)
+		}
+		if r.status.fwd == "partial" {
+			r.status.stored = a.object.Kept() // the others are no longer
 		}
 	}
 	if &ranges[0] != &whole[0] {

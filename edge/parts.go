@@ -133,7 +133,7 @@ func (r *request) keepPart(resp *fetch.Response) bool {
 	}
 	r.keeping = r.edge.store.BeginAlone(key)
 	r.part = r.keeping.Start(head, held.Length, true, nil)
-	r.status.stored = true
+	r.status.stored = r.part.Kept()
 	r.measure(r.part)
 	return true
 }

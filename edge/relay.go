@@ -159,7 +159,7 @@ func (r *request) keep(resp *fetch.Response) {
 	}
 	r.keeping = r.edge.store.BeginAlone(r.key)
 	o := r.keeping.Start(kept(r.site.rules, &r.ask, came), resp.Length, true, nil)
-	r.status.stored = true
+	r.status.stored = o.Kept()
 	r.measure(o)
 	if r.site.shares(&o.Response, r.received) {
 		r.edge.marks.clear(r.key)

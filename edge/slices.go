@@ -164,20 +164,20 @@ func (f *fill) index(resp *fetch.Response, came *cache.Response, got cache.Part)
 	index := f.stands(came, cache.Part{Range: cache.Range{Length: f.slice.size}, Size: got.Size})
 	key := sliceKey(nil, string(f.key), index, f.slice.number)
 	filling, _ := f.edge.store.Begin(key)
+	kept := true
 	if filling != nil {
 		defer filling.Abort(errGivenUp)
-		filling.Start(f.stands(came, got), got.Length, true, nil)
+		kept = filling.Start(f.stands(came, got), got.Length, true, nil).Kept()
 	}
 	o := f.filling.Start(index, 0, true, f.confirm)
-	f.filling.Commit()
-	f.stored = true
+	f.stored = f.filling.Commit()
 	f.share(o)
 	if filling != nil {
 		f.mu.Lock()
 		f.filling = filling // who reads the slice keeps the fill going
 		f.mu.Unlock()
 	}
-	f.offer(head{object: o, stored: true})
+	f.offer(head{object: o, stored: f.stored && kept})
 	if filling == nil { // somebody has just begun to fetch it
 		resp.Body.Close()
 		f.noteFetch(came)

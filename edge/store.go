@@ -29,7 +29,7 @@ func (f *fill) store(resp *fetch.Response) {
 func (f *fill) begin(o *store.Object) {
 	f.object = o
 	f.share(o)
-	h := head{object: o, stored: true}
+	h := head{object: o, stored: o.Kept()}
 	h.reader, _ = o.Reader(0, -1)
 	if !f.offer(h) && h.reader != nil {
 		h.reader.Close()

@@ -49,10 +49,10 @@ func (f *Filling) Start(head *cache.Response, length int64, keep bool, replaces 
 	f.object, f.replaces = o, replaces
 	f.fetch.started.Store(o)
 	cost := o.headCost()
-	if keep && length <= m.MaxObject && !m.tooMuchHeld(length) && cost <= m.MaxObject && m.reserve(cost) {
+	if keep && !m.tooLarge(length) && !m.tooMuchHeld(length) && cost <= m.MaxObject && m.reserve(cost) {
 		f.charged, o.body.kept, f.holding = cost, true, o.Hold()
 	}
-	if length > m.MaxObject || m.tooMuchHeld(length) {
+	if m.tooLarge(length) || m.tooMuchHeld(length) {
 		s := m.shard(o.hash)
 		s.mu.Lock()
 		f.fetch.open = false

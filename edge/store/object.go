@@ -38,6 +38,15 @@ func (o *Object) Touch() {
 // Complete reports whether the whole body is there, and will stay.
 func (o *Object) Complete() bool { return o.body.complete.Load() }
 
+// Kept reports whether o is stored, or is to be when its body has come, as far
+// as that is known now: one whose length is not known yet may turn out too
+// long. What is let through without being kept is not.
+func (o *Object) Kept() bool {
+	o.body.mu.Lock()
+	defer o.body.mu.Unlock()
+	return o.body.kept
+}
+
 // Size is the length of the body: of a complete one, or the one announced
 // to Start; -1 while it is unknown.
 func (o *Object) Size() int64 {

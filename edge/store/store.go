@@ -37,8 +37,9 @@ const (
 
 // Memory is a store in memory. It is safe for concurrent use.
 type Memory struct {
-	// MaxObject is the most bytes that one object may take. What is longer
-	// is let through without being kept. It is set before the first use.
+	// MaxObject is the most bytes that one object may take, with what is looked
+	// into behind its end. What is longer is let through without being kept. It
+	// is set before the first use. See LargestBody.
 	MaxObject int64
 
 	limit    int64         // maxBytes, as given
@@ -72,14 +73,10 @@ func NewMemory(maxBytes int64) *Memory { return NewMemorySeeded(maxBytes, rand.U
 // that the same run does the same. Elsewhere it must not be guessable, for
 // clients choose the keys.
 func NewMemorySeeded(maxBytes int64, seed uint64) *Memory {
-	buckets := int64(minBuckets)
-	for buckets < maxBytes/perBucket && buckets < maxBuckets {
-		buckets *= 2
-	}
-	m := &Memory{limit: maxBytes}
+	buckets, capacity := divide(maxBytes)
+	m := &Memory{limit: maxBytes, capacity: capacity}
 	m.table.init(int(buckets), seed)
 	m.queues.init(int(buckets))
-	m.capacity = max(0, maxBytes-buckets*(bucketCost+ghostCost)-memoryCost)
 	m.queues.smallTarget = m.capacity / smallShare
 	m.MaxObject = m.capacity / objectShare
 	for i := range m.shards {
@@ -87,6 +84,27 @@ func NewMemorySeeded(maxBytes int64, seed uint64) *Memory {
 	}
 	return m
 }
+
+// divide says how many buckets a store of maxBytes has, and what objects may
+// take beside them.
+func divide(maxBytes int64) (buckets, capacity int64) {
+	buckets = minBuckets
+	for buckets < maxBytes/perBucket && buckets < maxBuckets {
+		buckets *= 2
+	}
+	return buckets, max(0, maxBytes-buckets*(bucketCost+ghostCost)-memoryCost)
+}
+
+// LargestBody is the length of the longest body that a store of maxBytes
+// keeps: about a quarter of it.
+func LargestBody(maxBytes int64) int64 {
+	_, capacity := divide(maxBytes)
+	return max(0, capacity/objectShare-pastEnd)
+}
+
+// tooLarge reports whether a body of that length is more than one object may
+// take; -1 is not known yet.
+func (m *Memory) tooLarge(length int64) bool { return length > m.MaxObject-pastEnd }
 
 func (m *Memory) shard(hash uint64) *shard { return &m.shards[hash%shardCount] }
 

@@ -12,6 +12,7 @@ import (
 	"waypost/fault"
 	"waypost/fetch"
 	"waypost/http/wire"
+	"waypost/upstream"
 )
 
 func TestMissThenHit(t *testing.T) {
@@ -123,6 +124,60 @@ func TestSetSites(t *testing.T) {
 			t.Errorf("a site whose origin stays keeps its connections: %v", err)
 		}
 	})
+}
+
+// TestReloadKeepsOrigins: each site keeps its own way to its origin, beside
+// others that go to the same one, in whatever order they are named; and no two
+// sites come to share one.
+func TestReloadKeepsOrigins(t *testing.T) {
+	named := func(name, origin string) cdn.Site {
+		return cdn.Site{Name: name, Hosts: []string{name + ".test"}, Origin: cdn.Origin{URLs: []string{origin}}, Policy: cdn.DefaultPolicy()}
+	}
+	const one, two = "http://192.0.2.10", "http://192.0.2.11"
+	a, b := named("a", one), named("b", one)
+	for _, tt := range []struct {
+		name  string
+		sites []cdn.Site
+		keep  string // the sites that keep their ways
+	}{
+		{"nothing changes", []cdn.Site{a, b}, "ab"},
+		{"the order changes", []cdn.Site{b, a}, "ab"},
+		{"one goes", []cdn.Site{b}, "b"},
+		{"another comes", []cdn.Site{named("c", one), a, b}, "ab"},
+		{"one goes elsewhere", []cdn.Site{named("a", two), b}, "b"},
+		{"one is there twice", []cdn.Site{a, named("a", one)}, "a"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, replying(200, "hello"), func(w *world) {
+				if err := w.edge.SetSites([]cdn.Site{a, b}); err != nil {
+					t.Fatal(err)
+				}
+				was := w.edge.sites.Load()
+				if err := w.edge.SetSites(tt.sites); err != nil {
+					t.Fatal(err)
+				}
+				var kept []byte
+				taken := map[*upstream.Upstream]string{}
+				for _, s := range w.edge.sites.Load().all {
+					if before, ok := taken[s.origin]; ok {
+						t.Errorf("%s and %s share their connections", before, s.Name)
+					}
+					taken[s.origin] = s.Name
+					for _, old := range was.all {
+						if old.origin != s.origin {
+							continue
+						}
+						if kept = append(kept, s.Name...); old.Name != s.Name {
+							t.Errorf("%s has the connections of %s", s.Name, old.Name)
+						}
+					}
+				}
+				if slices.Sort(kept); string(kept) != tt.keep {
+					t.Errorf("%q keep their connections, want %q", kept, tt.keep)
+				}
+			})
+		})
+	}
 }
 
 func TestMatch(t *testing.T) {

@@ -34,8 +34,8 @@ type wildcard struct {
 	site   *site
 }
 
-// newSites builds the index that match reads. Upstreams of before are taken
-// over where origin and policy are the same.
+// newSites builds the index that match reads. A site of before hands its
+// upstream on to the one of its name, where origin and policy are the same.
 func newSites(all []cdn.Site, before *sites, template *fetch.Client) (*sites, error) {
 	s := &sites{exact: make(map[string]*site)}
 	if clashes := rules.Clashes(all); len(clashes) > 0 {
@@ -58,7 +58,7 @@ func newSites(all []cdn.Site, before *sites, template *fetch.Client) (*sites, er
 		if v.owner, err = rules.Compile(&v.Site, before.ownerOf(v.Name)); err != nil {
 			return fail(v.Name, err)
 		}
-		if v.origin = before.upstreamLike(&v.Site); v.origin == nil {
+		if v.origin = before.upstreamOf(&v.Site); v.origin == nil || s.uses(v.origin) {
 			origin, err := upstream.New(v.Origin, v.Policy, template)
 			if err != nil {
 				return fail(v.Name, err)
@@ -109,10 +109,12 @@ func (s *sites) ownerOf(name string) *rules.Set {
 	return nil
 }
 
-// upstreamLike finds the way to an origin with the same settings.
-func (s *sites) upstreamLike(want *cdn.Site) *upstream.Upstream {
+// upstreamOf finds the way to its origin that a site had, where it is the same
+// still. That of another site is not taken: it has a bound on its connections,
+// and a name in the record, of its own.
+func (s *sites) upstreamOf(want *cdn.Site) *upstream.Upstream {
 	for _, v := range s.all {
-		if v.Policy == want.Policy && reflect.DeepEqual(v.Origin, want.Origin) {
+		if v.Name == want.Name && v.Policy == want.Policy && reflect.DeepEqual(v.Origin, want.Origin) {
 			return v.origin
 		}
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -30,4 +31,16 @@ func (w *world) rawRequestFrom(from netip.Addr, text string) string {
 		return string(b) + "<open>"
 	}
 	return string(b)
+}
+
+// bodyOf and statusOf take a response apart that came by rawRequest.
+func bodyOf(response string) string {
+	_, body, _ := strings.Cut(response, "\r\n\r\n")
+	return body
+}
+
+func statusOf(response string) string {
+	_, status, _ := strings.Cut(response, " ")
+	status, _, _ = strings.Cut(status, " ")
+	return status
 }

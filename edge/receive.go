@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"waypost/fault"
+	"waypost/http/cache"
 	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/trace"
@@ -23,6 +24,11 @@ func (r *request) receive() stage {
 	}
 	r.host = appendHost(r.host[:0], in.Authority)
 	r.settleAuthority()
+	if path := cache.ResolveDots(in.Path); len(path) != len(in.Path) {
+		// Before the key, the rules and the origin see it: one resource has
+		// one name, and that is what all of them speak of.
+		r.retarget(path)
+	}
 	all := r.edge.sites.Load()
 	r.site = all.match(r.host)
 	if s, refused := r.misdirected(all); refused {
@@ -31,6 +37,10 @@ func (r *request) receive() stage {
 	if because, loop := looped(in.Fields, r.edge.name); loop {
 		return r.refuse(problem{status: fault.ProxyLoopDetected.Status(), kind: fault.ProxyLoopDetected,
 			reason: "the request has passed this edge before; the origin of the site leads back to the CDN (" + because + ")"})
+	}
+	if r.site.origin.Outside(r.in.Path) {
+		return r.refuse(problem{status: 400, kind: fault.HTTPRequestError,
+			reason: "the path leads out of the part of the origin that the site shows, to servers that read \"..\" behind an encoded slash"})
 	}
 	if s, refused := r.tooEarly(); refused {
 		return s

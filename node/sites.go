@@ -98,7 +98,7 @@ func parseHost(t string) (string, error) {
 }
 
 func (r configReader) siteOrigin(s *section, o *cdn.Origin) {
-	readList(s, "urls", "URL", "The servers, http or https; they are spoken to in HTTP/1.1. Where one fails the next is asked, three in all. When all have failed the client is told of the failure that says most: of a server that took the request and did not answer in time (504), else of an answer that is none, of a connection that ended, of TLS, of a connection that did not come about in time (504), and only then of one refused.", &o.URLs, parseOriginURL)
+	readList(s, "urls", "URL", "The servers, http or https; they are spoken to in HTTP/1.1. A path goes before that of each request, and no request leads out of it. Where one fails the next is asked, three in all. When all have failed the client is told of the failure that says most: of a server that took the request and did not answer in time (504), else of an answer that is none, of a connection that ended, of TLS, of a connection that did not come about in time (504), and only then of one refused.", &o.URLs, parseOriginURL)
 	s.need("urls", "name at least one URL such as http://127.0.0.1:8000")
 	choice := "ordered"
 	read(s, "choice", "ordered or turns", "ordered asks the first server that is well; turns gives each its share. ordered where nothing is said.", &choice, oneOf("ordered", "turns"))

@@ -6,6 +6,7 @@ import (
 
 	"waypost/fault"
 	"waypost/fetch"
+	"waypost/http/cache"
 	"waypost/http/wire"
 	"waypost/url"
 )
@@ -44,6 +45,9 @@ func newServer(text string) (*server, error) {
 
 // aim makes r a request to s. The Host is that of the configuration, else the
 // client's, else the server's own; a parent always gets the client's.
+//
+// Dot segments are resolved before the server's own path is put in front (RFC
+// 3986 §5.2.4): they are not to lead out of it.
 func (s *server) aim(r *wire.Request, host string) {
 	r.Scheme = s.url.Scheme()
 	if host != "" && !s.parent {
@@ -53,6 +57,11 @@ func (s *server) aim(r *wire.Request, host string) {
 		r.Authority = s.url.Host()
 	}
 	if s.prefix != "" && r.Path != "*" {
-		r.Path = s.prefix + r.Path
+		r.Path = s.prefix + cache.ResolveDots(r.Path)
 	}
 }
+
+// Outside reports whether a path could lead out of the one that stands in the
+// URL of a server, with a server that reads it in another way than RFC 3986.
+// Such a request is not for the origin.
+func (u *Upstream) Outside(path string) bool { return u.fenced && cache.Climbs(path) }

@@ -46,6 +46,7 @@ type Upstream struct {
 	check        cdn.Check
 	parentChecks cdn.ParentCheck
 	host         string // replaces the client's Host; "" keeps it
+	fenced       bool   // a server's URL has a path
 	idle         time.Duration
 	notify       func(Change)
 
@@ -94,6 +95,7 @@ func New(origin cdn.Origin, policy cdn.Policy, template *fetch.Client) (*Upstrea
 			return nil, err
 		}
 		s.client, s.weight = u.client, 1
+		u.fenced = u.fenced || s.prefix != ""
 		if i < len(origin.Weights) {
 			s.weight = origin.Weights[i]
 		}

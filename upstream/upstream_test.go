@@ -381,6 +381,9 @@ func TestRewriting(t *testing.T) {
 		{"http://192.0.2.1", "", "", "/", "192.0.2.1", "/"},
 		{"http://192.0.2.1/base/", "", "h", "/a", "h", "/base/a"},
 		{"http://192.0.2.1/base", "", "h", "*", "h", "*"},
+		{"http://192.0.2.1/base", "", "h", "/../secret?x=/../", "h", "/base/secret?x=/../"},
+		{"http://192.0.2.1/base", "", "h", "/%2e%2E/.%2e/secret", "h", "/base/secret"},
+		{"http://192.0.2.1/base", "", "h", "/a/b/..", "h", "/base/a/"},
 	} {
 		inNet(t, func(s *servers) {
 			s.listen(1, saying("ok"))

@@ -122,39 +122,6 @@ func Normal(buf []byte, target string) (path string, used []byte) {
 	if strings.IndexByte(path, '%') < 0 && !strings.Contains(path, "/.") {
 		return path, buf
 	}
-	buf = cache.AppendTarget(buf[:0], path)
-	buf = withoutDots(buf)
+	buf = cache.RemoveDots(cache.AppendTarget(buf[:0], path))
 	return text(buf), buf
-}
-
-// withoutDots resolves the segments "." and ".." in place (RFC 3986 §5.2.4).
-func withoutDots(p []byte) []byte {
-	out := p[:0]
-	for i := 0; i < len(p); {
-		end := i + 1
-		for end < len(p) && p[end] != '/' {
-			end++
-		}
-		segment, final := string(p[i:end]), end == len(p)
-		switch segment {
-		case "/.":
-			if final {
-				out = append(out, '/')
-			}
-		case "/..":
-			for len(out) > 0 {
-				out = out[:len(out)-1]
-				if p[len(out)] == '/' {
-					break
-				}
-			}
-			if final {
-				out = append(out, '/')
-			}
-		default:
-			out = append(out, segment...)
-		}
-		i = end
-	}
-	return out
 }

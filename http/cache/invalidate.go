@@ -55,5 +55,5 @@ func sameOrigin(scheme, host, path, ref string) (target string, ok bool) {
 	if string(appendOrigin(nil, scheme, host)) != string(appendOrigin(nil, to.Scheme, to.Host)) {
 		return "", false
 	}
-	return to.RequestURI(), true
+	return ResolveDots(to.RequestURI()), true
 }

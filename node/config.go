@@ -72,6 +72,7 @@ type Edge struct {
 	HTTP, HTTPS  []netip.AddrPort
 	HTTP3        bool // over QUIC too, at the addresses of HTTPS
 	Certificates []Certificate
+	AnyName      bool             // show the first certificate to who asks for a name that none is for
 	Memory       int64            // bytes of cache in memory
 	Store        string           // directory of the cache on disk; "": there is none
 	StoreSize    int64            // bytes that its files may take
@@ -155,7 +156,7 @@ func (r *reader) config(s *section, readFile func(string) ([]byte, error)) *Conf
 	if v := s.sub("edge", "A cache server."); v != nil {
 		c.Edge = cr.edge(v)
 	}
-	sites := cr.sites(s)
+	sites := cr.sites(s, c.Edge)
 	if c.Edge != nil {
 		c.Edge.Sites = sites
 	}

@@ -41,6 +41,9 @@ func (n *Node) edge() (role, error) {
 			return role{}, err
 		}
 		tlsConfig = n.certificates.Config()
+		if c.AnyName {
+			tlsConfig.GetCertificate = n.certificates.GetAny
+		}
 	}
 	objects := n.store(c.Memory)
 	e, err := edge.New(edge.Config{

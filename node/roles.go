@@ -129,14 +129,17 @@ func (r configReader) edge(s *section) *Edge {
 	if len(e.HTTPS) > 0 && !s.has("certificates") {
 		s.fail("https", "HTTPS needs certificates: list cert and key files under edge.certificates")
 	}
-	s.size("memory", "Bytes of cache in memory. 256MiB where nothing is said.", &e.Memory)
+	s.size("memory", "Bytes of cache in memory. One object may take a quarter of it; what is larger is passed on and never kept, on disk neither: sites[].slice is for such files. At least 1MiB; 256MiB where nothing is said.", &e.Memory)
+	if e.Memory < minMemory {
+		s.fail("memory", "%d bytes are too few: the least is 1MiB", e.Memory)
+	}
 	s.prefixes("proxy_protocol", "Subnets of load balancers whose connections begin with a PROXY header (version 1 or 2); from them it is demanded.", &e.ProxyFrom)
 	s.number("connections_per_client", "Connections that one client may have open at all addresses of the edge: one IPv4 address, or one /64 of IPv6. At the bound an idle one of its own is closed for a new one, or else the new one. 1024 where nothing is said; 0 is no bound, for balancers that do not say whom they speak for.", &e.PerClient)
 	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said.", &e.Store)
 	if e.Store != "" {
 		e.Store = relativeTo(r.reader.file, e.Store)
 	}
-	s.size("store_size", "Bytes that the files in store may take. 8GiB where nothing is said.", &e.StoreSize)
+	s.size("store_size", "Bytes that the files in store may take. One object may take a sixteenth of it, and 256MiB at most; what is larger is kept in memory only. 8GiB where nothing is said.", &e.StoreSize)
 	if s.has("store_size") && e.Store == "" {
 		s.fail("store_size", "goes with store: name the directory")
 	} else if e.StoreSize < disk.MinBytes {

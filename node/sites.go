@@ -12,7 +12,8 @@ import (
 	"waypost/url"
 )
 
-func (r configReader) sites(s *section) []cdn.Site {
+// sites reads the sites of the edge e, which may be nil.
+func (r configReader) sites(s *section, e *Edge) []cdn.Site {
 	var sites []cdn.Site
 	var at []*section
 	taken := map[string]string{} // host → site
@@ -63,6 +64,7 @@ func (r configReader) sites(s *section) []cdn.Site {
 		sites, at = append(sites, site), append(at, v)
 	})
 	r.apart(sites, at)
+	r.fitting(e, sites, at)
 	return sites
 }
 
@@ -73,7 +75,7 @@ const (
 )
 
 func (r configReader) slice(v *section, slice *int64) {
-	v.size("slice", "Fetch and hold large files in slices of this size, each when it is wanted, so that a range of a large file costs little; 1MiB suits most. It wants an origin that answers Range with a strong ETag or an old Last-Modified. 0, which is what applies where nothing is said, has files fetched whole.", slice)
+	v.size("slice", "Fetch and hold large files in slices of this size, each when it is wanted, so that a range of a large file costs little, and files are kept that are larger than one object may be (edge.memory); 1MiB suits most. A slice is no larger than one object may be. It wants an origin that answers Range with a strong ETag or an old Last-Modified. 0, which is what applies where nothing is said, has files fetched whole.", slice)
 	if *slice != 0 && (*slice < minSlice || *slice > maxSlice) {
 		v.fail("slice", "a slice has 64KiB to 64MiB")
 	}

@@ -31,8 +31,9 @@ func newEdge() *cobra.Command {
 		Use:   "edge --listen ADDR:PORT --origin URL",
 		Short: "A caching reverse proxy for one origin, in one line",
 		Long: `edge is a cache before one origin: the edge of serve, for every host name, with
-the settings that serve has where a configuration says nothing. Every response
-tells in Cache-Status (RFC 9211) what the cache did.`,
+the settings that serve has where a configuration says nothing. Over HTTPS every
+client gets the one certificate, whatever name it asks for. Every response tells
+in Cache-Status (RFC 9211) what the cache did.`,
 		Example: `  waypost edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000
   waypost edge --listen 127.0.0.1:8080 --origin http://127.0.0.1:8000 --admin 127.0.0.1:8900 --token-file token
   waypost edge --listen-tls 127.0.0.1:8443 --cert www.pem --key www.key --origin http://127.0.0.1:8000`,
@@ -56,9 +57,9 @@ tells in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
 	cmd.Flags().IntVar(&f.perClient, "connections-per-client", wire.DefaultPerClient, "how many connections one client may have open, `N`; 0 is any number")
-	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start")
+	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start; of one object no more than memory keeps, and a sixteenth of --store-size")
 	cmd.Flags().StringVar(&f.storeSize, "store-size", "", "`SIZE` of the files in --store (default 8GiB)")
-	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory")
+	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory; one object may take a quarter of it, and larger files are kept with --slice only")
 	return cmd
 }
 
@@ -111,6 +112,7 @@ func (f *oneEdge) config() (*node.Config, error) {
 	if err != nil {
 		return nil, flagError(err)
 	}
+	config.Edge.AnyName = true // one certificate, and every host name
 	return config, nil
 }
 

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"waypost/tls/cert"
 )
 
 // freePort returns an address of loopback that was free a moment ago.
@@ -183,5 +188,51 @@ func TestEdgeKeepsItsCache(t *testing.T) {
 	// gone: the last few of 40.
 	if served < 2*objects*3/4 {
 		t.Errorf("%d of %d objects were served from the disk", served, 2*objects)
+	}
+}
+
+// TestEdgeForEveryName: the one certificate is shown to whoever asks, whatever
+// the name; to judge it is for the client.
+func TestEdgeForEveryName(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host) }))
+	defer origin.Close()
+	ca, err := cert.NewCA("test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	www, err := ca.Issue("www.shop.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chain []byte
+	for _, der := range www.Certificate {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(www.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge := freePort(t)
+	running(t, "edge", "--listen-tls", edge, "--origin", origin.URL, "--cert", file(t, "www.pem", string(chain)),
+		"--key", file(t, "www.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))))
+	for _, name := range []string{"www.shop.test", "other.test"} {
+		client := &http.Client{Transport: &http.Transport{
+			DialTLSContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}}).DialContext(ctx, network, edge)
+			},
+		}}
+		resp, err := client.Get("https://" + name + "/")
+		for until := time.Now().Add(10 * time.Second); err != nil && errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(until); {
+			resp, err = client.Get("https://" + name + "/")
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		client.CloseIdleConnections()
+		if resp.StatusCode != 200 || !strings.HasPrefix(string(body), name) {
+			t.Errorf("%s: got %d %s", name, resp.StatusCode, body)
+		}
 	}
 }

@@ -118,6 +118,16 @@ func (s *Set) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return found[0], nil
 }
 
+// GetAny is Get for a server of every name: where no certificate is for the
+// one asked for, it is the set's first, and the client judges.
+func (s *Set) GetAny(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c, err := s.Get(hello)
+	if t := s.now.Load(); c == nil && err == nil && t != nil {
+		c = t.first
+	}
+	return c, err
+}
+
 // lookup finds the certificates for a name: exact ones before a wildcard,
 // which stands for one label, the leftmost (RFC 9525 §6.3).
 func (t *table) lookup(name string) []*tls.Certificate {

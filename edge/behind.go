@@ -1,9 +1,6 @@
 package edge
 
 import (
-	"strconv"
-	"strings"
-
 	"waypost/edge/store"
 	"waypost/http/cache"
 )
@@ -21,8 +18,8 @@ func (r *request) refreshBehind() { r.behind(r.object) }
 // may be stored and is not large.
 func (r *request) wholeBehind() {
 	resp := r.answered
-	size, ok := completeLength(resp.Fields.Get("Content-Range"))
-	if !ok || size > wholeUpTo {
+	part, ok := cache.PartOf(r.came(resp))
+	if !ok || part.Size < 0 || part.Size > wholeUpTo {
 		return
 	}
 	whole := cache.Response{Status: 200, Fields: resp.Fields, Asked: r.now, Received: r.now}
@@ -59,12 +56,4 @@ func (e *Edge) unattended(key []byte, prepare func(*store.Filling) *fill) {
 		e.background.Add(-1)
 		filling.Abort(errClosed)
 	}
-}
-
-// completeLength reads the size of the whole from a Content-Range (RFC 9110
-// §14.4).
-func completeLength(contentRange string) (int64, bool) {
-	_, size, ok := strings.Cut(contentRange, "/")
-	n, err := strconv.ParseInt(size, 10, 64)
-	return n, ok && err == nil && n >= 0
 }

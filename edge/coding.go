@@ -52,7 +52,7 @@ func (r *request) considerCoding(o *store.Object) {
 	case o.Status == 200:
 	case o.Status == 206 && !isIndex(o):
 		// The 200 of which it is a part would be compressed; slices are not.
-		size = sizeOf(o.Fields)
+		size = sizeOf(&o.Response)
 	default:
 		return
 	}
@@ -63,10 +63,10 @@ func (r *request) considerCoding(o *store.Object) {
 	r.ruled.coding = r.ruled.by.Compress.Choose(r.in.Fields)
 }
 
-// sizeOf is the size of the whole by a part's Content-Range, -1 where that
+// sizeOf is the size of the whole by what a 206 says of its part, -1 where that
 // does not tell.
-func sizeOf(part field.Fields) int64 {
-	p, ok := cache.ParseContentRange(part.Get("Content-Range"))
+func sizeOf(part *cache.Response) int64 {
+	p, ok := cache.PartOf(part)
 	if !ok {
 		return -1
 	}

@@ -136,6 +136,36 @@ func TestRangeOnMiss(t *testing.T) {
 	})
 }
 
+// TestPartThatIsNone: where a 206 does not say which single part it is, it is
+// passed on, and nothing else (RFC 9110 §14.4).
+func TestPartThatIsNone(t *testing.T) {
+	for _, says := range [][]string{
+		{"items 0-1/10"}, {"bytes 1-0/10"}, {"bytes 0-1/1"}, {"bytes */10"}, {"/10"},
+		{"bytes 0-1/10", "bytes 0-1/10"}, {"bytes 0-1/10", "bytes 0-1/20"},
+	} {
+		inWorld(t, func(x wire.Exchange) {
+			if !x.Request().Fields.Has("Range") {
+				reply(x, 200, "0123456789", "Cache-Control", "max-age=60")
+				return
+			}
+			fields := []string{"Cache-Control", "max-age=60"}
+			for _, s := range says {
+				fields = append(fields, "Content-Range", s)
+			}
+			reply(x, 206, "01", fields...)
+		}, func(w *world) {
+			for range 2 {
+				if g := w.get("/a", "Range", "bytes=0-1"); g.status != 206 || g.body != "01" {
+					t.Errorf("%q: got %v", says, g)
+				}
+			}
+			if w.trips() != 2 || w.edge.store.Len() != 0 {
+				t.Errorf("%q: %d trips and %d objects stored, want the two that were asked for and none", says, w.trips(), w.edge.store.Len())
+			}
+		})
+	}
+}
+
 // TestRangeWhileFilling: what was stored is stale; the new whole comes in
 // slowly and the part is sent as soon as it is there.
 func TestRangeWhileFilling(t *testing.T) {

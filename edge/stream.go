@@ -25,7 +25,7 @@ func (r *request) pressing(resp *fetch.Response) {
 	case resp.Status == 206:
 		// The 200 of which it is a part would carry the same Vary (RFC 9110
 		// §15.3.7).
-		u.codable = u.by.Compress.Fits(resp.Fields, r.in.Fields, sizeOf(resp.Fields))
+		u.codable = u.by.Compress.Fits(resp.Fields, r.in.Fields, sizeOf(r.came(resp)))
 		return
 	case resp.Status == 304:
 		if r.conditional && heldWeakly(r.in.Fields, resp.Fields.Get("ETag")) {

@@ -121,9 +121,9 @@ func (c *CORS) addOrigin(text string) error {
 	return nil
 }
 
-// Allows reports whether a page of that origin may read. The origin is
+// allows reports whether a page of that origin may read. The origin is
 // compared as browsers serialise it.
-func (c *CORS) Allows(origin string) bool {
+func (c *CORS) allows(origin string) bool {
 	if c.any || slices.Contains(c.exact, origin) {
 		return true
 	}
@@ -162,7 +162,7 @@ func (c *CORS) Preflight(dst *field.Fields, req field.Fields) (reason string, ok
 	dst.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	origin, method := req.Get("Origin"), req.Get("Access-Control-Request-Method")
 	switch {
-	case !c.Allows(origin):
+	case !c.allows(origin):
 		return "the origin " + strconv.Quote(origin) + " is not among those that may read", false
 	case !safelisted(method) && !slices.Contains(c.methods, method):
 		return "the method " + strconv.Quote(method) + " is not among " + c.allowMethods, false
@@ -209,7 +209,7 @@ func (c *CORS) Decorate(f *field.Fields, origin string) (allowed bool) {
 	if !c.any {
 		AddVary(f, "Origin") // also where none was sent: the next one's may be
 	}
-	if origin == "" || !c.Allows(origin) {
+	if origin == "" || !c.allows(origin) {
 		return false
 	}
 	c.allow(f, origin)

@@ -34,12 +34,12 @@ func TestAllows(t *testing.T) {
 	} {
 		c := mustCORS(t, cdn.CORS{Origins: strings.Fields(tt.origins)})
 		for _, o := range strings.Fields(tt.yes) {
-			if !c.Allows(o) {
+			if !c.allows(o) {
 				t.Errorf("%s refuses %s", tt.origins, o)
 			}
 		}
 		for _, o := range strings.Fields(tt.no) {
-			if c.Allows(o) {
+			if c.allows(o) {
 				t.Errorf("%s allows %s", tt.origins, o)
 			}
 		}
@@ -138,7 +138,7 @@ func FuzzAllows(f *testing.F) {
 	f.Add("https://evil.test/.app.test")
 	c := mustCORS(f, cdn.CORS{Origins: []string{"https://*.app.test"}})
 	f.Fuzz(func(t *testing.T, origin string) {
-		if !c.Allows(origin) {
+		if !c.allows(origin) {
 			return
 		}
 		labels := strings.TrimSuffix(strings.TrimPrefix(origin, "https://"), ".app.test")

@@ -62,7 +62,7 @@ func dateField(r *Response, name string) (time.Time, bool) {
 	if !seen {
 		return time.Time{}, false
 	}
-	return ParseDate(trim(value), r.Received)
+	return parseDate(trim(value), r.Received)
 }
 
 // since is later minus earlier, and 0 where the clock ran backwards.

@@ -239,13 +239,13 @@ func TestParseDate(t *testing.T) {
 		{"Sun Nov  6 08:49:37 199", time.Time{}},
 		{"0", time.Time{}}, {"", time.Time{}}, {"-1", time.Time{}},
 	} {
-		got, ok := ParseDate(tt.in, t0)
+		got, ok := parseDate(tt.in, t0)
 		if !got.Equal(tt.want) || ok == tt.want.IsZero() {
-			t.Errorf("RFC 9110 §5.6.7: ParseDate(%q) = %v, %v; want %v", tt.in, got, ok, tt.want)
+			t.Errorf("RFC 9110 §5.6.7: parseDate(%q) = %v, %v; want %v", tt.in, got, ok, tt.want)
 		}
 	}
 	later := time.Date(2080, 1, 1, 0, 0, 0, 0, time.UTC)
-	if got, _ := ParseDate("Sunday, 06-Nov-10 08:49:37 GMT", later); got.Year() != 2110 {
+	if got, _ := parseDate("Sunday, 06-Nov-10 08:49:37 GMT", later); got.Year() != 2110 {
 		t.Errorf("a two-digit year near 2080 = %v", got)
 	}
 	if got := rfc1123(want); got != "Sun, 06 Nov 1994 08:49:37 GMT" {

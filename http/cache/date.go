@@ -12,7 +12,7 @@ var (
 	weekdays = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 )
 
-// ParseDate reads an HTTP-date in any of the three forms of RFC 9110 §5.6.7:
+// parseDate reads an HTTP-date in any of the three forms of RFC 9110 §5.6.7:
 //
 //	Sun, 06 Nov 1994 08:49:37 GMT    IMF-fixdate
 //	Sunday, 06-Nov-94 08:49:37 GMT   rfc850-date
@@ -21,7 +21,7 @@ var (
 // Names are matched without regard to case (RFC 9111 §4.2); nothing else is
 // forgiven. near is a moment not far from the present: a two-digit year is
 // one that lies no more than 50 years after it. It does not allocate.
-func ParseDate(s string, near time.Time) (time.Time, bool) {
+func parseDate(s string, near time.Time) (time.Time, bool) {
 	if len(s) < 24 {
 		return time.Time{}, false
 	}

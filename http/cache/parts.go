@@ -16,10 +16,10 @@ type Part struct {
 	Size int64
 }
 
-// ParseContentRange reads a Content-Range value (RFC 9110 §14.4). ok is false
+// parseContentRange reads a Content-Range value (RFC 9110 §14.4). ok is false
 // for other units, for what is not in the grammar, for ranges that contradict
 // themselves, and for the "bytes */SIZE" of a 416, which names no part.
-func ParseContentRange(value string) (p Part, ok bool) {
+func parseContentRange(value string) (p Part, ok bool) {
 	unit, rest, ok := strings.Cut(trim(value), " ")
 	if !ok || !field.Is(unit, "bytes") {
 		return p, false
@@ -66,7 +66,7 @@ func PartOf(r *Response) (p Part, ok bool) {
 	if r.Status != 206 || r.Fields.Count("Content-Range") != 1 {
 		return p, false
 	}
-	return ParseContentRange(r.Fields.Get("Content-Range"))
+	return parseContentRange(r.Fields.Get("Content-Range"))
 }
 
 // StorePart is [Store] for a 206 (RFC 9111 §3.3): what a 200 with its fields

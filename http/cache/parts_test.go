@@ -31,10 +31,10 @@ func TestContentRange(t *testing.T) {
 		{"bytes 0-99999999999999999999/*", ""},
 	} {
 		got := ""
-		p, ok := ParseContentRange(tt.value)
+		p, ok := parseContentRange(tt.value)
 		if ok {
 			got = fmt.Sprint(p)
-			if again, ok := ParseContentRange(p.ContentRange()); !ok || again != p {
+			if again, ok := parseContentRange(p.ContentRange()); !ok || again != p {
 				t.Errorf("%q is written %q, which is %v", tt.value, p.ContentRange(), again)
 			}
 		}
@@ -177,7 +177,7 @@ func FuzzServes(f *testing.F) {
 	f.Add("bytes 4-8/10", "bytes=6-7", "bytes=-5")
 	f.Add("bytes 0-4/*", "bytes=0-", "bytes=0-")
 	f.Fuzz(func(t *testing.T, held, value, asked string) {
-		if _, ok := ParseContentRange(held); !ok {
+		if _, ok := parseContentRange(held); !ok {
 			return
 		}
 		r := part(asked, held)

@@ -140,7 +140,7 @@ func requestDate(req field.Fields, name string, current Validator) (time.Time, b
 	if near.IsZero() {
 		near = current.LastModified
 	}
-	return ParseDate(trim(req.Get(name)), near)
+	return parseDate(trim(req.Get(name)), near)
 }
 
 // IfRange reports whether the request's Range applies: there is no If-Range,

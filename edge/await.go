@@ -45,6 +45,9 @@ func (r *request) hint(i interim) { _ = r.x.Inform(i.status, i.fields) }
 func (r *request) take(h head) stage {
 	r.report = h.report
 	r.status.status = h.forwarded
+	if !r.alias.covers(h.responseHead(r.fill)) {
+		return r.apart(h)
+	}
 	switch {
 	case errors.Is(h.err, errPass):
 		r.leaveFill()
@@ -78,6 +81,8 @@ func (r *request) awaitOther(ctx context.Context) stage {
 	switch {
 	case err == nil && !cache.Matches(r.site.rules, r.in.Fields, &o.Response):
 		return r.joinNext(o) // another variant
+	case err == nil && !r.alias.covers(&o.Response), errors.Is(err, store.ErrNotShared) && r.alias.policy != nil:
+		return r.apart(head{})
 	case err == nil && cache.Use(time.Now(), r.site.rules, &r.ask, &o.Response).Serves():
 		r.object, r.status.collapsed = o, true
 		r.measure(o)

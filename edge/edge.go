@@ -89,6 +89,7 @@ type Edge struct {
 	marks      marks
 	unsliced   marks // what was not to be had in slices lately
 	presses    presses
+	aliases    aliases
 	streams    rules.Streams
 	background atomic.Int64 // refreshes under way
 	abandoned  atomic.Int64 // fills that nobody reads

@@ -27,6 +27,9 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 		f.edge.marks.set(f.key, time.Now()) // to be confirmed for each anew: nothing to wait for
 	}
 	f.stored = f.verdict.Action == cache.Keep
+	if f.stored {
+		f.edge.learn(f.site, o)
+	}
 	f.noteFetch(fresh)
 	f.filling.Abort(errLookAgain)
 	f.offer(head{object: o, forwarded: 304, stored: f.stored})

@@ -40,7 +40,7 @@ func (r *request) astray() *trace.Decision {
 		Because: r.ruled.stray, Remedy: "list the value under the site's key"}
 }
 
-// drop drops every variant of a target.
+// drop drops every variant of a target, and what else answers for it.
 func (r *request) drop(path string) {
 	if r.site.owner != nil {
 		path, r.target = r.site.owner.Key.Target(r.target, path)
@@ -51,6 +51,7 @@ func (r *request) drop(path string) {
 		r.key = append(r.key[:n], ending...)
 		r.edge.store.Purge(r.key)
 		r.edge.store.Purge(r.partsKey())
+		r.edge.dropAliased(r.site, r.key)
 	}
 	r.key = r.key[:n]
 }

@@ -7,12 +7,14 @@ import (
 
 // lookup asks the store, and package cache whether what is there may be used.
 func (r *request) lookup() stage {
+	r.ownTarget()
 	r.lookups++
 	r.entry = r.edge.store.Get(r.key)
 	r.object = r.entry.Select(r.site.rules, r.in.Fields)
 	if r.object == nil && r.edge.store.Recall(r.key, r.site.rules) {
 		r.recalled = true
 		r.entry = r.edge.store.Get(r.key)
+		r.edge.learnAll(r.site, r.entry)
 		r.object = r.entry.Select(r.site.rules, r.in.Fields)
 	}
 	if r.object == nil && r.entry != nil {
@@ -22,6 +24,9 @@ func (r *request) lookup() stage {
 	}
 	if r.ranged && r.object == nil && r.in.Method == "GET" && r.verdict.Action != cache.Pass && r.lookupPart() {
 		return toHit
+	}
+	if !r.verdict.Serves() {
+		r.elsewhere()
 	}
 	switch r.verdict.Action {
 	case cache.Hit, cache.Stale:

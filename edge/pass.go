@@ -14,6 +14,7 @@ import (
 // does not serve, for a part of what is not stored, or because the request
 // itself keeps the cache out.
 func (r *request) pass() stage {
+	r.ownTarget()
 	if r.status.fwd == "" {
 		r.status.fwd = r.bypassing()
 	}

@@ -136,8 +136,9 @@ func (e *Edge) matcher(p *Purge) (func(*store.Object) bool, error) {
 	return func(o *store.Object) bool { return strings.HasPrefix(o.Key, string(key)) }, nil
 }
 
-// purgeKeys are the keys of a URL: of the whole and of its parts, and several
-// of each where the site's rules tell clients apart.
+// purgeKeys are the keys of a URL: of the whole, of its parts, and of what is
+// stored for another query and answers for it; several of each where the site's
+// rules tell clients apart.
 func (e *Edge) purgeKeys(text string) (keys [][]byte, err error) {
 	key, site, err := e.findKey(text, true)
 	if err != nil {
@@ -146,6 +147,9 @@ func (e *Edge) purgeKeys(text string) (keys [][]byte, err error) {
 	for _, ending := range site.owner.Endings() {
 		whole := slices.Concat(key, []byte(ending))
 		keys = append(keys, whole, slices.Concat(whole, []byte(partsSuffix)))
+		for _, home := range e.aliases.homesOf(site.Name, string(whole)) {
+			keys = append(keys, []byte(home))
+		}
 	}
 	return keys, nil
 }

@@ -26,7 +26,7 @@ func (r *request) noteLookup(verdict string) {
 	if r.lookups == 0 {
 		d = r.bypass()
 	}
-	if d = own(d); d != nil {
+	if d = own(r.explain(d)); d != nil {
 		d.Verdict = verdict
 	}
 	r.span.Note(trace.EdgeLookup{
@@ -56,7 +56,7 @@ func (r *request) bypass() *trace.Decision {
 }
 
 // url is the request's target URI.
-func (r *request) url() string { return r.in.Scheme + "://" + r.in.Authority + r.in.Path }
+func (r *request) url() string { return r.in.Scheme + "://" + r.in.Authority + r.asked() }
 
 // noteFetch notes the trip that this request made itself, or took over from
 // its fill; came is nil when no response came.

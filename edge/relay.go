@@ -66,6 +66,8 @@ func (r *request) copy(resp *fetch.Response) stage {
 			if r.keeping != nil {
 				if r.complete = r.keeping.Commit(); r.complete && r.part != nil {
 					r.joinParts()
+				} else if r.complete {
+					r.edge.learnAll(r.site, r.edge.store.Get(r.key))
 				}
 			}
 			if r.press != nil {

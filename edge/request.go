@@ -62,17 +62,19 @@ type request struct {
 	problem   problem            // what the edge answers itself
 	status    cacheStatus
 	ruled     ruled   // by the site's rules
+	alias     alias   // where what is stored for another query serves
 	sent      account // for the record
 	span      *trace.Span
 	untrusted string // traceparent of somebody whom we do not trust
 
 	// Buffers that outlive the request.
-	host []byte       // lower case, without port
-	key  []byte       // of the store
-	text []byte       // values of fields, see text.go
-	path []byte       // of ruled.path, where it is not as it came
-	out  field.Fields // to be sent
-	kept field.Fields // of mine
+	host  []byte       // lower case, without port
+	key   []byte       // of the store
+	text  []byte       // values of fields, see text.go
+	path  []byte       // of ruled.path, where it is not as it came
+	query []byte       // in the normal form that a policy gives it
+	out   field.Fields // to be sent
+	kept  field.Fields // of mine
 
 	held   []held // places among the requests of a client
 	target []byte // of mine, as the key has it
@@ -117,7 +119,7 @@ func (r *request) finish() {
 	}
 	clear(r.out)
 	clear(r.kept)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], query: r.query[:0], alias: alias{key: r.alias.key[:0]}, out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
 }
 
 // leaveFill lets go of the fill that the request has led.

@@ -80,6 +80,7 @@ func (f *fill) commit() {
 	if f.stored = f.filling.Commit(); !f.stored {
 		return
 	}
+	f.edge.learn(f.site, f.object)
 	if key := slices.Concat(f.key, []byte(partsSuffix)); f.edge.store.Get(key) != nil {
 		f.edge.store.Purge(key)
 	}

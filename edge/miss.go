@@ -9,7 +9,9 @@ import "waypost/edge/store"
 // for the part, which is kept (parts.go), unless the site has its files held
 // in slices, which are then asked for (slices.go). Where a second part is asked for,
 // the whole is fetched behind the client's back if it is small enough
-// (behind.go).
+// (behind.go). Clients who want the same range at once share its fetching with
+// slices alone: what is shared goes on at the speed of the origin when a client
+// reads slowly or leaves, and players ask for far more than they read.
 //
 // What was not for sharing lately passes too, with the client's own
 // preconditions; if it is to be kept after all, that is done on the way

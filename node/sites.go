@@ -75,7 +75,7 @@ const (
 )
 
 func (r configReader) slice(v *section, slice *int64) {
-	v.size("slice", "Fetch and hold large files in slices of this size, each when it is wanted, so that a range of a large file costs little, and files are kept that are larger than one object may be (edge.memory); 1MiB suits most. A slice is no larger than one object may be. It wants an origin that answers Range with a strong ETag or an old Last-Modified. 0, which is what applies where nothing is said, has files fetched whole.", slice)
+	v.size("slice", "Fetch and hold large files in slices of this size, each when it is wanted, so that a range of a large file costs little, clients who want the same one at once share its fetching, and files are kept that are larger than one object may be (edge.memory); 1MiB suits most. A slice is no larger than one object may be. It wants an origin that answers Range with a strong ETag or an old Last-Modified. 0, which is what applies where nothing is said, has files fetched whole, and a range of what is not stored for each client by itself.", slice)
 	if *slice != 0 && (*slice < minSlice || *slice > maxSlice) {
 		v.fail("slice", "a slice has 64KiB to 64MiB")
 	}

@@ -37,9 +37,15 @@ func (r *request) pressing(resp *fetch.Response) {
 	}
 	u.codable = true
 	coding := u.by.Compress.Choose(r.in.Fields)
-	if coding == "" || r.in.Method == "HEAD" || resp.Fields.Has("Trailer") {
-		// Trailers may be digests of the bytes. What is sent for HEAD leaves
-		// out what only the content would decide (RFC 9110 §9.3.2).
+	if coding == "" || resp.Fields.Has("Trailer") {
+		return // trailers may be digests of the bytes
+	}
+	if r.in.Method == "HEAD" {
+		// The fields are those that a GET would get (RFC 9110 §9.3.2), and no
+		// length that it would not have (§8.6).
+		if !rules.Guessable(r.in.Fields) {
+			u.coding = coding
+		}
 		return
 	}
 	d := &trace.Decision{Verdict: "encode", Reason: "the client takes the coding, and the content compresses well",
@@ -72,12 +78,12 @@ func heldWeakly(req field.Fields, tag string) bool {
 
 // relayed sends the head of a response that comes from the origin.
 func (r *request) relayed(resp *fetch.Response) error {
-	if r.press == nil && r.ruled.coding == "" {
+	if r.ruled.coding == "" {
 		return r.respond(resp.Status, r.fields(resp.Fields, -1), resp.Length)
 	}
 	length := resp.Length
 	r.out = r.ownFields(resp.Fields, -1)
-	if r.press != nil {
+	if resp.Status == 200 {
 		length = -1
 		rules.Encode(&r.out, r.ruled.coding)
 	}

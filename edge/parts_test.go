@@ -188,3 +188,27 @@ func TestPartBrokenOff(t *testing.T) {
 		}
 	})
 }
+
+// TestPartNotAsked: an origin that answers with another range than the one
+// asked for has said so to who asked; the same question goes to it again (RFC
+// 9111 §3.3), and what came serves who asks for what it holds.
+func TestPartNotAsked(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		if !x.Request().Fields.Has("Range") {
+			reply(x, 503, "not now")
+			return
+		}
+		reply(x, 206, "fgh", "Cache-Control", "max-age=60", "ETag", `"a"`, "Content-Range", "bytes 5-7/10")
+	}, func(w *world) {
+		for _, tt := range []struct {
+			asked string
+			hit   bool
+		}{{"0-2", false}, {"0-2", false}, {"0-3", false}, {"5-7", true}, {"6-6", true}, {"1-2", false}, {"0-2", false}} {
+			before := w.trips()
+			g := w.get("/file", "Range", "bytes="+tt.asked)
+			if hit := w.trips() == before; hit != tt.hit || g.status != 206 {
+				t.Errorf("bytes=%s: a hit is %v, want %v: %v", tt.asked, hit, tt.hit, g)
+			}
+		}
+	})
+}

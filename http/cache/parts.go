@@ -79,22 +79,23 @@ func StorePart(now time.Time, rules *Rules, req *Request, resp *Response) Verdic
 }
 
 // StoredPart returns resp, a 206, in the form in which it is kept: as
-// [Stored] does, with the part that is there in Content-Range, and with the
-// Range that it answered ([Serves] wants it). A part that is the whole is
-// kept as a 200.
+// [Stored] does, with the part that is there in Content-Range, and among the
+// lines that select it, so that other parts are other variants. A part that is
+// the whole is kept as a 200.
 func StoredPart(rules *Rules, req *Request, resp *Response, held Part) *Response {
 	out := Stored(rules, req, resp)
-	return out.holding(rules, held, req.Fields.Get("Range"))
+	return out.holding(rules, held, req.Fields.Has("Range"))
 }
 
-// holding makes out, which is not shared yet, the head of a part.
-func (r *Response) holding(rules *Rules, held Part, asked string) *Response {
+// holding makes r, which is not shared yet, the head of a part, one of many
+// where a client asked for it.
+func (r *Response) holding(rules *Rules, held Part, asked bool) *Response {
 	r.Fields.Del("Content-Range")
 	if r.Status = 200; !held.Whole() {
 		r.Status = 206
 		r.Fields.Add("Content-Range", held.ContentRange())
-		if asked != "" && !r.Selecting.Has("Range") {
-			r.Selecting.Add("range", strings.Clone(trim(asked)))
+		if asked && !r.Selecting.Has("Range") {
+			r.Selecting.Add("range", held.Ask())
 		}
 	}
 	r.Compile(rules)
@@ -103,10 +104,8 @@ func (r *Response) holding(rules *Rules, held Part, asked string) *Response {
 
 // Serves returns the ranges with which a stored part answers a Range value,
 // in the order asked for. ok is false where any of them is not wholly within
-// the part: RFC 9111 §3.3 forbids to answer then.
-//
-// What brought the part brings it again: the same value, byte for byte,
-// answers even where its meaning depends on a size that is not known.
+// the part: RFC 9111 §3.3 forbids to answer then, whatever the origin answered
+// to the same question.
 func Serves(stored *Response, value string) (ranges []Range, ok bool) {
 	p, ok := PartOf(stored)
 	if !ok {
@@ -118,9 +117,6 @@ func Serves(stored *Response, value string) (ranges []Range, ok bool) {
 	}
 	if ranges, err := ParseRange(value, size); err == nil && p.all(ranges) {
 		return ranges, true
-	}
-	if asked := stored.Selecting.Get("Range"); asked != "" && asked == trim(value) {
-		return []Range{p.Range}, true
 	}
 	return nil, false
 }
@@ -165,7 +161,7 @@ func (v Validator) strongDate() bool {
 func Combine(rules *Rules, stored, newer *Response, held Part) *Response {
 	out := Refresh(rules, stored, newer)
 	out.Selecting = without(stored.Selecting, "Range")
-	return out.holding(rules, held, held.Ask())
+	return out.holding(rules, held, true)
 }
 
 // without is a copy of f without the lines of that name.

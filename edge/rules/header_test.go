@@ -70,8 +70,19 @@ func TestUserContent(t *testing.T) {
 		{"Content-Type: application/pdf", "attachment", "application/pdf"},
 		{"Content-Type: application/javascript", "attachment", "application/javascript"},
 		{"Content-Type: video/mp4", "", "video/mp4"},
-		{"Content-Type: image", "attachment", "image"},
-		{"Content-Type: image/png|Content-Type: text/html", "attachment", "image/png, text/html"},
+		{"Content-Type: image", "attachment", "application/octet-stream"},
+		{"Content-Type: image/png|Content-Type: text/html", "attachment", "application/octet-stream"},
+		{"Content-Type: image/png,text/html", "attachment", "application/octet-stream"},
+		{"Content-Type: image/png;a=b , text/html", "attachment", "application/octet-stream"},
+		{`Content-Type: image/png; a="b,text/html;c="`, "attachment", "application/octet-stream"},
+		{`Content-Type: image/png; a="b`, "attachment", "application/octet-stream"},
+		{"Content-Type: image/png; a", "attachment", "application/octet-stream"},
+		{"Content-Type: image/png text/html", "attachment", "application/octet-stream"},
+		{"Content-Type: image/<script>", "attachment", "application/octet-stream"},
+		{"Content-Type: image/png/html", "attachment", "application/octet-stream"},
+		{`Content-Type: image/png ; a="\"b" ;c=d;`, "", `image/png ; a="\"b" ;c=d;`},
+		{"Content-Type: text/html|Content-Disposition: attachment|Content-Disposition: inline", "attachment", "text/html"},
+		{"Content-Type: text/html|Content-Disposition: attachment, inline; filename=a", "attachment; filename=a", "text/html"},
 		{"X: y", "attachment", "application/octet-stream"},
 		{`Content-Type: text/html|Content-Disposition: inline; filename="a.html"`, `attachment; filename="a.html"`, "text/html"},
 		{`Content-Type: text/html|Content-Disposition: Attachment; filename="a.html"`, `Attachment; filename="a.html"`, "text/html"},
@@ -137,11 +148,15 @@ func TestHostsMustBeTheSites(t *testing.T) {
 func FuzzUserContent(f *testing.F) {
 	f.Add("text/html")
 	f.Add("image/svg+xml;x")
+	f.Add("image/png;a=\"\\\"\",text/html")
 	u := &UserContent{embedder: "same-site"}
 	f.Fuzz(func(t *testing.T, media string) {
 		out := fields("Content-Type: " + media)
 		u.Decorate(&out, true)
 		lower := strings.ToLower(media)
+		if strings.Contains(out.Join("Content-Type"), ",") {
+			t.Errorf("%q goes out as a list: %s", media, out.Join("Content-Type"))
+		}
 		for _, active := range []string{"html", "xml", "script", "pdf"} {
 			if strings.Contains(strings.SplitN(lower, ";", 2)[0], active) && !out.Has("Content-Disposition") && strings.HasSuffix(strings.TrimSpace(strings.SplitN(lower, ";", 2)[0]), active) {
 				t.Errorf("%q is shown", media)

@@ -56,20 +56,78 @@ func (u *UserContent) Decorate(f *field.Fields, whole bool) {
 		return
 	}
 	media := f.Get("Content-Type")
-	if media == "" {
-		f.Set("Content-Type", "application/octet-stream")
+	if f.Count("Content-Type") != 1 || !isMediaType(media) {
+		// Browsers that are given several take the last that they understand
+		// (Fetch §2.2.2, extract a MIME type).
+		media = "application/octet-stream"
+		f.Set("Content-Type", media)
 	}
-	if passive(media) && f.Count("Content-Type") == 1 {
+	if passive(media) {
 		return
 	}
 	disposition, parameters, named := strings.Cut(f.Get("Content-Disposition"), ";")
 	switch {
-	case strings.EqualFold(strings.TrimSpace(disposition), "attachment"):
+	case strings.EqualFold(strings.TrimSpace(disposition), "attachment") && f.Count("Content-Disposition") == 1:
 	case named:
 		f.Set("Content-Disposition", "attachment;"+parameters)
 	default:
 		f.Set("Content-Disposition", "attachment")
 	}
+}
+
+// isMediaType reports whether a value is one media type (RFC 9110 §8.3.1), and
+// to nobody a list of them: it has no comma, quoted or not.
+func isMediaType(value string) bool {
+	if strings.IndexByte(value, ',') >= 0 {
+		return false
+	}
+	media, parameters, _ := strings.Cut(value, ";")
+	kind, subtype, ok := strings.Cut(strings.Trim(media, " \t"), "/")
+	if !ok || !isToken(kind) || !isToken(subtype) {
+		return false
+	}
+	for {
+		parameters = strings.TrimLeft(parameters, " \t;")
+		if parameters == "" {
+			return true
+		}
+		var name, rest string
+		if name, rest, ok = strings.Cut(parameters, "="); !ok || !isToken(name) {
+			return false
+		}
+		if parameters, ok = afterValue(rest); !ok {
+			return false
+		}
+	}
+}
+
+// afterValue is what follows the token or quoted string that begins text. ok
+// is false where there is none, or something else than ";" follows it.
+func afterValue(text string) (rest string, ok bool) {
+	if strings.HasPrefix(text, `"`) {
+		end := 1
+		for end < len(text) && text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(text) {
+			return "", false
+		}
+		rest = text[end+1:]
+	} else {
+		end := strings.IndexAny(text, " \t;")
+		if end < 0 {
+			end = len(text)
+		}
+		if !isToken(text[:end]) {
+			return "", false
+		}
+		rest = text[end:]
+	}
+	rest = strings.TrimLeft(rest, " \t")
+	return rest, rest == "" || rest[0] == ';'
 }
 
 // passive reports whether content of a media type only shows itself when a

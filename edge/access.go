@@ -18,7 +18,11 @@ func (r *request) enter() (s stage, over bool) {
 	if a == nil {
 		return 0, false
 	}
-	e := a.Enter(r.now, r.in.Path, r.in.Fields, r.source())
+	method := r.in.Method
+	if r.extended() {
+		method = "GET" // as which it begins over HTTP/1.1 (RFC 6455 §4.1)
+	}
+	e := a.Enter(r.now, method, r.in.Path, r.in.Fields, r.source())
 	r.noteEntry(&e)
 	switch {
 	case e.Busy:

@@ -11,6 +11,7 @@ import (
 
 	"waypost/cdn"
 	"waypost/edge/rules"
+	"waypost/http/wire"
 	"waypost/trace"
 )
 
@@ -98,6 +99,21 @@ func TestAccessIsOnRecord(t *testing.T) {
 			if !told {
 				t.Errorf("%s: told %v", tt.target, w.told(id))
 			}
+		}
+	}, closed(t))
+}
+
+// TestSignedForReading: by a signed URL nothing is sent to the origin.
+func TestSignedForReading(t *testing.T) {
+	inWorld(t, replying(200, "done"), func(w *world) {
+		signed := rules.Sign(signingKey, "/a", time.Now().Add(time.Minute), netip.Prefix{})
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			if g := w.do(&wire.Request{Method: method, Path: signed}); g.status != 403 || w.trips() != 0 {
+				t.Errorf("%s: %v, %d trips", method, g, w.trips())
+			}
+		}
+		if g := w.do(&wire.Request{Method: "HEAD", Path: signed}); g.status != 200 {
+			t.Errorf("HEAD: %v", g)
 		}
 	}, closed(t))
 }

@@ -76,12 +76,16 @@ type Entry struct {
 }
 
 // Enter decides about a request for a target at a time, by the client at an
-// address. Over a password that it has not seen it takes as long as the hash
+// address. A signed URL opens what only reads (GET and HEAD): it is given to
+// people to look at something, and stands in logs and histories. Over a password that it has not seen it takes as long as the hash
 // wants; over one that it has, no time and no allocation.
-func (a *Access) Enter(now time.Time, target string, req field.Fields, client netip.Addr) Entry {
+func (a *Access) Enter(now time.Time, method, target string, req field.Fields, client netip.Addr) Entry {
 	if len(a.keys) > 0 {
 		if signed := parseSigned(target); signed.present() {
 			e := a.enterBySignature(now, &signed, client)
+			if e.Allowed && method != "GET" && method != "HEAD" {
+				e.Allowed, e.Reason = false, "a signed URL opens GET and HEAD alone"
+			}
 			e.Target = signed.target
 			return e
 		}

@@ -55,14 +55,14 @@ func TestPasswords(t *testing.T) {
 			{nil, ""},
 			{fields("authorization: bAsIc  " + strings.TrimPrefix(basicField("ben", "b")[0].Value, "Basic ")), "ben"},
 		} {
-			e := a.Enter(time.Now(), "/x", tt.req, visitor)
+			e := a.Enter(time.Now(), "GET", "/x", tt.req, visitor)
 			if e.Allowed != (tt.want != "") || e.Who != tt.want || e.Target != "/x" || e.Allowed == (e.Reason != "") {
 				t.Errorf("%v: %+v, want %q", tt.req, e, tt.want)
 			}
 		}
 	}
 	req := basicField("ben", "b")
-	if n := testing.AllocsPerRun(100, func() { a.Enter(time.Time{}, "/x", req, visitor) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { a.Enter(time.Time{}, "GET", "/x", req, visitor) }); n != 0 {
 		t.Errorf("a known password costs %v allocations", n)
 	}
 	for i := range maxKnown + 10 { // what is remembered is bounded
@@ -133,9 +133,24 @@ func TestSigned(t *testing.T) {
 		{"without", "/v?wp-key=2026", now, "nothing was shown", "/v?wp-key=2026"},
 		{"name encoded", strings.Replace(good, "wp-signature", "wp%2Dsignature", 1), now, "nothing was shown", strings.Replace(good, "wp-signature", "wp%2Dsignature", 1)},
 	} {
-		e := a.Enter(tt.now, tt.target, nil, visitor)
+		e := a.Enter(tt.now, "GET", tt.target, nil, visitor)
 		if e.Allowed != (tt.reason == "") || !strings.Contains(e.Reason, tt.reason) || e.Target != tt.kept {
 			t.Errorf("%s: %s: %+v, want %q", tt.name, tt.target, e, tt.reason)
+		}
+	}
+}
+
+// TestSignedMethods: who was given a URL to look at something changes nothing.
+func TestSignedMethods(t *testing.T) {
+	a, err := newAccess(&cdn.Access{Keys: []cdn.SigningKey{newKey}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := Sign(newKey, "/v", time.Unix(2_000_000_000, 0), netip.Prefix{})
+	for method, want := range map[string]bool{"GET": true, "HEAD": true, "POST": false, "PUT": false, "DELETE": false, "PATCH": false, "OPTIONS": false, "get": false, "LOOK": false} {
+		e := a.Enter(time.Unix(1_900_000_000, 0), method, target, nil, visitor)
+		if e.Allowed != want || !want && !strings.Contains(e.Reason, "GET and HEAD alone") || e.Target != "/v" {
+			t.Errorf("%s: %+v, want %v", method, e, want)
 		}
 	}
 }
@@ -164,7 +179,7 @@ func FuzzSigned(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		if e := a.Enter(time.Unix(1_900_000_000, 0), target, nil, visitor); e.Allowed && e.Target != "/v?x=1" && !strings.Contains(e.Target, "%") {
+		if e := a.Enter(time.Unix(1_900_000_000, 0), "GET", target, nil, visitor); e.Allowed && e.Target != "/v?x=1" && !strings.Contains(e.Target, "%") {
 			t.Errorf("%q opens it", target)
 		}
 	})
@@ -177,7 +192,7 @@ func FuzzBasic(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, authorization string) {
-		e := a.Enter(time.Time{}, "/", field.Fields{{Name: "Authorization", Value: authorization}}, visitor)
+		e := a.Enter(time.Time{}, "GET", "/", field.Fields{{Name: "Authorization", Value: authorization}}, visitor)
 		if e.Allowed && !strings.Contains(authorization, "YTpi") {
 			t.Errorf("%q opens it", authorization)
 		}

@@ -41,8 +41,8 @@ func withoutDefaultPort(host string, secure bool) string {
 }
 
 // AppendTarget appends path and query of a request target in the normal form
-// that keys have. Rules for queries, such as an order of parameters or
-// No-Vary-Search, belong at the "?".
+// that keys have. Keys are exact: what of a query does not matter to a response
+// its [NoVarySearch] says, and whoever stores it sees to that.
 func AppendTarget(dst []byte, target string) []byte {
 	path, query, hasQuery := strings.Cut(target, "?")
 	if path == "" {

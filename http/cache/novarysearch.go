@@ -2,7 +2,6 @@ package cache
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/dunglas/httpsfv"
 
@@ -11,7 +10,8 @@ import (
 
 // NoVarySearch says which differences between two queries do not matter to a
 // response: the URL variation config of draft-ietf-httpbis-no-vary-search §4.
-// The zero value is the default: all differences do. It is immutable.
+// The zero value is the default: all differences do, and queries are compared
+// as they are, not by [NoVarySearch.AppendQuery]. It is immutable.
 type NoVarySearch struct {
 	names    []string // normal form of parameter names, in ascending order
 	except   bool     // names are those that matter; else those that do not
@@ -137,21 +137,4 @@ func (c *NoVarySearch) matters(name []byte) bool {
 		}
 	}
 	return !c.except
-}
-
-// Equivalent reports whether two targets in origin form, of one scheme, host
-// and port, are equivalent modulo c (§6). Queries with more parameters than
-// [NoVarySearch.AppendQuery] takes are not, unless they are equal.
-func (c *NoVarySearch) Equivalent(a, b string) bool {
-	if a == b {
-		return true
-	}
-	pathA, queryA, _ := strings.Cut(a, "?")
-	pathB, queryB, _ := strings.Cut(b, "?")
-	if c.IsDefault() || pathA != pathB {
-		return false
-	}
-	x, okX := c.AppendQuery(nil, queryA)
-	y, okY := c.AppendQuery(nil, queryB)
-	return okX && okY && string(x) == string(y)
 }

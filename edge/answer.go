@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -15,6 +16,7 @@ type problem struct {
 	status   int
 	kind     fault.Kind // RFC 9209 §2.3; "" for none
 	reason   string     // one sentence without its full stop, for people
+	details  string     // for Proxy-Status, where that says more; "": the timer, or else the reason
 	timer    string     // which timer fired, in words; "" for none
 	site     string
 	nextHop  netip.AddrPort  // where the failure was met; told to those who trace only
@@ -50,10 +52,7 @@ func (r *request) answer() stage {
 	f.Add("Cache-Control", "no-store")
 	if p.kind != "" {
 		mark := r.begin()
-		details := p.timer
-		if details == "" {
-			details = p.reason
-		}
+		details := cmp.Or(p.details, p.timer, p.reason)
 		if !r.span.On() {
 			p.nextHop = netip.AddrPort{} // an origin's address is not for strangers
 		}

@@ -31,6 +31,7 @@ import (
 	"waypost/http/cache"
 	"waypost/http/wire"
 	"waypost/trace"
+	"waypost/upstream"
 )
 
 // Config is what an edge is made of.
@@ -53,6 +54,12 @@ type Config struct {
 	// TrustForwarded are the peers whose Forwarded and X-Forwarded-* fields
 	// are kept: our own proxies. nil trusts nobody.
 	TrustForwarded []netip.Prefix
+	// OnTrouble is told of every request to an origin or a parent that came to
+	// nothing, and OnHealth of every server of a site that has fallen ill or is
+	// well again. They are called from any goroutine, and must not block; nil
+	// is nobody.
+	OnTrouble func(Trouble)
+	OnHealth  func(site string, c upstream.Change)
 }
 
 // Limits of the work that no client waits for.
@@ -78,6 +85,8 @@ type Edge struct {
 	store          *store.Memory
 	fetch          *fetch.Client
 	station        *trace.Station
+	onTrouble      func(Trouble)
+	onHealth       func(site string, c upstream.Change)
 	trustTrace     []netip.Prefix
 	trustForwarded []netip.Prefix
 
@@ -113,6 +122,7 @@ func New(c Config) (*Edge, error) {
 	}
 	e := &Edge{
 		name: "waypost-" + c.Name, store: c.Store, fetch: c.Fetch, station: c.Station,
+		onTrouble: c.OnTrouble, onHealth: c.OnHealth,
 		trustTrace: c.TrustTrace, trustForwarded: c.TrustForwarded,
 	}
 	if e.trustTrace == nil {

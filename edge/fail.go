@@ -21,6 +21,9 @@ func (r *request) fail() stage {
 	if shared != nil {
 		status = shared.status
 	}
+	if shared == nil && r.x.Context().Err() == nil && !r.limited.exceeded() {
+		r.edge.troubled(r.site, r.report) // a fill has told of its own
+	}
 	if r.object != nil {
 		if v := cache.OnError(time.Now(), r.site.rules, &r.ask, &r.object.Response, status); v.Serves() {
 			r.verdict = v
@@ -106,6 +109,9 @@ func (r *request) blame() problem {
 		p.timer = timerText(t)
 	}
 	p.reason = meaning(p.kind)
+	if p.details = details(r.failure); r.span.On() {
+		p.details = r.failure.Error()
+	}
 	if r.report != nil && r.report.Trip.Remote.IsValid() {
 		p.nextHop = r.report.Trip.Remote
 	}

@@ -60,6 +60,9 @@ func (f *fill) exchange() (*fetch.Response, error) {
 	resp, report, err := f.site.origin.Do(f.ctx, &f.out, f.key)
 	f.received = time.Now()
 	f.report = report
+	if err != nil && f.ctx.Err() == nil {
+		f.edge.troubled(f.site, report)
+	}
 	if err == nil {
 		f.edge.inbound(resp, f.received)
 		f.ruled.inward(f.out.Method, &resp.Fields, f.span)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/netip"
+	"strings"
 
 	"waypost/fault"
 )
@@ -29,6 +30,7 @@ const maxDetails = 256
 // appendString writes s as a structured-field string (RFC 9651 §3.3.3),
 // which holds printable ASCII only: all else becomes "?".
 func appendString(dst []byte, s string) []byte {
+	s = strings.ReplaceAll(s, "…", "...")
 	if len(s) > maxDetails {
 		s = s[:maxDetails]
 	}

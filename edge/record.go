@@ -101,6 +101,9 @@ func (f *fill) noteFetch(came *cache.Response) {
 // watch notes what becomes of the health of a site's servers.
 func (e *Edge) watch(site string) func(upstream.Change) {
 	return func(c upstream.Change) {
+		if e.onHealth != nil {
+			e.onHealth(site, c)
+		}
 		f := trace.OriginHealth{Site: site, Origin: c.Server, By: "requests", InARow: c.InARow,
 			LeftAlone: trace.Millis(c.LeftAlone), Error: c.Reason}
 		d := &trace.Decision{Verdict: "down", Reason: "it is passed over while there is another, and tried again when it has been left alone"}

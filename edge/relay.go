@@ -83,6 +83,9 @@ func (r *request) copy(resp *fetch.Response) stage {
 		case err != nil && r.drained(resp):
 			return done // an event stream may end anywhere: its client comes back
 		case err != nil:
+			if r.x.Context().Err() == nil {
+				r.edge.troubled(r.site, r.report)
+			}
 			r.sent.fault = fault.Of(err)
 			r.x.Abort()
 			return done

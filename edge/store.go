@@ -63,6 +63,9 @@ func (f *fill) body(resp *fetch.Response) {
 			f.noteFetch(f.head(resp))
 			return
 		case err != nil:
+			if f.ctx.Err() == nil {
+				f.edge.troubled(f.site, f.report)
+			}
 			f.salvage()
 			f.noteFetch(f.head(resp))
 			f.filling.Abort(err)

@@ -13,6 +13,7 @@ import (
 	"waypost/fetch"
 	"waypost/http/wire"
 	"waypost/tls/cert"
+	"waypost/upstream"
 )
 
 // originSessions is how many TLS sessions with origins are kept: one for each
@@ -53,6 +54,8 @@ func (n *Node) edge() (role, error) {
 		Fetch:      &fetch.Client{Network: n.network, Names: names, Roots: roots, Sessions: tls.NewLRUClientSessionCache(originSessions)},
 		Station:    n.station("edge " + c.Name),
 		TrustTrace: n.config.Trust,
+		OnTrouble:  func(t edge.Trouble) { n.troubles.log(n.options.Log, t) },
+		OnHealth:   func(site string, c upstream.Change) { logHealth(n.options.Log, site, c) },
 	})
 	if err != nil {
 		return role{}, err

@@ -79,6 +79,7 @@ type Node struct {
 	listeners    []Listener
 	panics       panics
 	crowd        crowd
+	troubles     troubles
 	cancel       context.CancelFunc
 	running      sync.WaitGroup
 	failed       chan error

@@ -99,7 +99,7 @@ func (u *Upstream) watch(s *server, c *check, delay time.Duration) {
 			return
 		}
 		if s.health.checked(err == nil, &c.Check) && u.notify != nil {
-			news := Change{Server: s.name, Up: err == nil, Check: true, InARow: c.Down}
+			news := Change{Server: s.name, Parent: s.parent, Up: err == nil, Check: true, InARow: c.Down}
 			if err == nil {
 				news.InARow = c.Up
 			} else {

@@ -110,6 +110,7 @@ func (h *health) back() time.Time {
 // Change is news of a server's health.
 type Change struct {
 	Server string // the URL as configured
+	Parent bool   // it is one, and no server of the origin
 	Up     bool
 	// Check tells that the checks found out, and not the requests.
 	Check  bool
@@ -140,7 +141,7 @@ func (u *Upstream) settle(s *server, o outcome, reason string) {
 		return
 	}
 	s.health.mu.Lock()
-	c := Change{Server: s.name, Up: o == well, InARow: max(s.health.failures, s.health.errors), LeftAlone: s.health.backoff, Reason: reason}
+	c := Change{Server: s.name, Parent: s.parent, Up: o == well, InARow: max(s.health.failures, s.health.errors), LeftAlone: s.health.backoff, Reason: reason}
 	s.health.mu.Unlock()
 	u.notify(c)
 }

@@ -88,7 +88,7 @@ sites:
 				if err := n.Stop(); err != nil {
 					t.Error(err)
 				}
-				if lines := strings.Count(out.String(), "level=WARN"); lines != tt.lines {
+				if lines := strings.Count(out.String(), "those beyond it are closed"); lines != tt.lines {
 					t.Errorf("%d lines: %s", lines, out.String())
 				}
 			})

@@ -39,50 +39,68 @@ type Receipt struct {
 	Edge    string    `json:"edge"`
 	At      time.Time `json:"at"`
 	Objects int       `json:"objects"` // dropped, or made stale
+	// Error says that the disk did not take the purge: ErrOnDisk.
+	Error string `json:"error,omitempty"`
 }
 
+// ErrOnDisk: what a purge names is forgotten, but the disk did not take that,
+// as when it is full. A restart may bring it back; another try is worth it.
+var ErrOnDisk = errors.New("the purge holds until a restart only, for the disk did not take it")
+
 // Purge drops or expires what p names, and keeps what is being fetched of it
-// from being stored by a hard purge. The error says what is wrong with the
-// order, or that no site has its host.
+// from being stored by a hard purge, and from being fresh by a soft one. The
+// error says what is wrong with the order, or that no site has its host; or it
+// is ErrOnDisk, and the receipt says what has been done.
 func (e *Edge) Purge(p Purge) (Receipt, error) {
 	r := Receipt{Purge: p, Edge: e.name, At: time.Now()}
 	err := p.Check()
-	if err == nil && p.URL != "" {
-		r.Objects, err = e.purgeURL(&p, r.At)
-		return r, err
-	}
+	var keys [][]byte
 	var match func(*store.Object) bool
-	if err == nil {
+	switch {
+	case err != nil:
+	case p.URL != "":
+		keys, err = e.purgeKeys(p.URL)
+	default:
 		match, err = e.matcher(&p)
 	}
 	switch {
 	case err != nil:
 		return r, err
+	case p.URL != "":
+		r.Objects, err = e.purgeURL(&p, keys, r.At)
 	case p.Soft:
-		r.Objects = e.store.ExpireMatching(r.At, match)
+		r.Objects, err = e.store.ExpireMatching(r.At, match)
 	default:
-		r.Objects = e.store.PurgeMatching(match)
+		r.Objects, err = e.store.PurgeMatching(match)
 	}
-	return r, nil
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrOnDisk, err)
+		r.Error = err.Error()
+	}
+	return r, err
 }
 
 // purgeURL drops or expires one resource, with what is held of it under other
 // keys. A hard purge drops all slices there are of it, too: those of earlier
 // versions are in no index, and would serve again if the origin went back to
 // one. A soft one leaves them: they serve as long as the index does.
-func (e *Edge) purgeURL(p *Purge, now time.Time) (matched int, err error) {
-	keys, err := e.purgeKeys(p.URL)
-	if err != nil {
-		return 0, err
+// The error is the disk's, the last one.
+func (e *Edge) purgeURL(p *Purge, keys [][]byte, now time.Time) (matched int, failed error) {
+	count := func(n int, err error) {
+		matched += n
+		if err != nil {
+			failed = err
+		}
 	}
 	for _, key := range keys {
 		if p.Soft {
-			matched += e.store.Expire(now, key)
+			count(e.store.Expire(now, key))
 			continue
 		}
-		matched += e.store.Purge(key) + e.store.PurgeFamily(key)
+		count(e.store.Purge(key))
+		count(e.store.PurgeFamily(key))
 	}
-	return matched, nil
+	return matched, failed
 }
 
 // Check refuses what is no order, whatever the sites are.

@@ -33,7 +33,7 @@ func (f *Filling) Bequeath(key []byte, head *cache.Response) (stored bool) {
 }
 
 // inherit makes what f brings as old as what from has brought. It reports
-// false where that has been purged meanwhile. A purge of one key from now on
+// false where that has been purged meanwhile, be it softly. A purge of one key from now on
 // meets f itself, if it is of both keys, as a purge of a resource is. One that
 // walks may have passed f's key already and not yet come to the other: so none
 // may have begun since from did.
@@ -46,5 +46,5 @@ func (f *Filling) inherit(from *Filling) bool {
 	s = m.shard(from.fetch.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !from.fetch.purged
+	return !from.fetch.purged && from.fetch.expired.IsZero()
 }

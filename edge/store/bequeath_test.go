@@ -43,7 +43,7 @@ func TestBequeath(t *testing.T) {
 		if e != nil && (e.Variants[0].Status != 206 || !bytes.Equal(bytes.Join(e.Variants[0].Chunks(), nil), text)) {
 			t.Errorf("%s: %d bytes", tt.name, e.Variants[0].Size())
 		}
-		if m.PurgeAll(); m.Bytes() != 0 {
+		if purgeAll(m); m.Bytes() != 0 {
 			t.Errorf("%s: %d bytes are left in the account", tt.name, m.Bytes())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"waypost/http/field"
 )
@@ -20,16 +21,17 @@ type fetch struct {
 	number uint64 // in the order in which the shard's fetches began
 
 	// Guarded by the shard's lock.
-	open   bool   // others can join
-	purged bool   // what it brings must not be stored
-	heir   bool   // it takes over what another has brought, see Bequeath
-	walks  uint64 // purges by a walk that there had been when it began, or that other
+	open    bool      // others can join
+	purged  bool      // what it brings must not be stored
+	expired time.Time // of a soft purge: what it brings is stored as it is after that
+	recall  bool      // it comes from the disk, maybe as several objects
+	heir    bool      // it takes over what another has brought, or is stored: see Bequeath, BeginFrom
+	walks   uint64    // purges by a walk that there had been when it began, or that other
 
 	decided chan struct{} // closed when object and err are final
 	object  *Object
 	err     error
 	asked   atomic.Pointer[field.Fields]
-	joined  atomic.Int64
 	waiting atomic.Int64 // joiners in Head
 	started atomic.Pointer[Object]
 }
@@ -62,7 +64,6 @@ func (m *Memory) begin(hash uint64, key []byte, after uint64, like func(field.Fi
 			continue
 		}
 		if f.number > after && f.suits(like) {
-			f.joined.Add(1)
 			return nil, &Joining{f}
 		}
 		open++
@@ -77,6 +78,37 @@ func (m *Memory) BeginAlone(key []byte) *Filling {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.begin(m, hash, key, false)
+}
+
+// BeginFrom is BeginAlone for what is put together from stored objects. It
+// returns nil where one of them is no longer stored, or a purge is on its walk.
+// One that begins a walk before the end keeps the Filling from being stored. A
+// purge of single keys must be of key once more after those of the others.
+func (m *Memory) BeginFrom(key []byte, stored ...*Object) *Filling {
+	walks, walked := m.walks.Load(), m.walked.Load()
+	f := m.BeginAlone(key)
+	s := m.shard(f.fetch.hash)
+	s.mu.Lock()
+	f.fetch.heir, f.fetch.walks = true, walks
+	s.mu.Unlock()
+	for _, o := range stored {
+		if e := m.Get([]byte(o.Key)); walks != walked || e == nil || !slices.Contains(e.Variants, o) {
+			f.Abort(ErrNotShared)
+			return nil
+		}
+	}
+	return f
+}
+
+// beginRecall lists the fetch of all that is on disk under key.
+func (m *Memory) beginRecall(key string) *fetch {
+	hash := m.table.hash([]byte(key))
+	s := m.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.begin(m, hash, []byte(key), false).fetch
+	f.recall = true
+	return f
 }
 
 // begin lists a new fetch. The shard is locked.
@@ -95,6 +127,31 @@ func (f *fetch) decide(o *Object, err error) {
 		f.object, f.err = o, err
 		close(f.decided)
 	}
+}
+
+// purge keeps what the fetch brings from being stored and from being joined.
+// The shard is locked, here and below.
+func (f *fetch) purge() { f.open, f.purged = false, true }
+
+// expire has what the fetch brings stored as it is after a soft purge at that
+// time, for the origin may have been read before. Nobody joins any more.
+func (f *fetch) expire(at time.Time) { f.open, f.expired = false, at }
+
+// brings is what the fetch brings, as far as that is known: its key at least.
+func (f *fetch) brings() *Object {
+	if o := f.started.Load(); o != nil && !f.recall {
+		return o
+	}
+	return &Object{Key: f.key}
+}
+
+// leave ends the fetch for those who come, and for purges. The shard is not
+// locked.
+func (f *fetch) leave() {
+	s := f.memory.shard(f.hash)
+	s.mu.Lock()
+	s.finish(f)
+	s.mu.Unlock()
 }
 
 // finish takes a fetch off the list. The shard is locked.

@@ -91,34 +91,19 @@ func TestEvictionIsDeterministic(t *testing.T) {
 func TestAccounting(t *testing.T) {
 	const limit = 2 << 20
 	m := NewMemory(limit)
-	stop := make(chan struct{})
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if used := m.Bytes(); used > limit || used < 0 {
-				t.Errorf("%d bytes in use, the limit is %d", used, limit)
-				return
-			}
-			runtime.Gosched()
-		}
-	})
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(g), 7))
 			for range 3000 {
 				anything(t, m, rnd)
+				if used := m.Bytes(); used > limit || used < 0 {
+					t.Errorf("%d bytes in use, the limit is %d", used, limit)
+				}
 			}
 		})
 	}
 	wg.Wait()
-	close(stop)
-	watch.Wait()
 	stored := 0
 	for i := range 200 {
 		if e := m.Get(key(i)); e != nil {
@@ -131,8 +116,8 @@ func TestAccounting(t *testing.T) {
 	if queued := m.queues.small.bytes + m.queues.main.bytes; queued != m.Bytes() {
 		t.Errorf("%d bytes queued, %d in use", queued, m.Bytes())
 	}
-	if n := m.PurgeAll(); n != stored || m.Bytes() != 0 || m.Len() != 0 {
-		t.Errorf("after PurgeAll = %d (of %d): %d bytes, %d objects", n, stored, m.Bytes(), m.Len())
+	if n := purgeAll(m); n != stored || m.Bytes() != 0 || m.Len() != 0 {
+		t.Errorf("after the purge: %d (of %d): %d bytes, %d objects", n, stored, m.Bytes(), m.Len())
 	}
 	if m.queues.small.tail != nil || m.queues.main.tail != nil {
 		t.Error("objects are still queued")
@@ -153,11 +138,7 @@ func anything(t *testing.T, m *Memory, rnd *rand.Rand) {
 		if o := m.Get(k).Select(rules, nil); o != nil {
 			m.Refresh(k, o, response(nil))
 		}
-	case 2:
-		if o := m.Get(k).Select(rules, nil); o != nil {
-			m.SetHead(o, make([]byte, rnd.IntN(500)))
-		}
-	case 3, 4, 5:
+	case 2, 3, 4, 5:
 		if o := m.Get(k).Select(rules, nil); o != nil {
 			if got := readAll(t, o); int64(len(got)) != o.Size() {
 				t.Errorf("read %d bytes of %d", len(got), o.Size())
@@ -206,8 +187,7 @@ func TestBytesAreHonest(t *testing.T) {
 		m := NewMemory(64 << 20)
 		table := heap()
 		for i := range 32 << 20 / (size + 1000) {
-			o := keep(t, m, string(key(i)), size)
-			m.SetHead(o, make([]byte, 200))
+			keep(t, m, string(key(i)), size)
 		}
 		real, said := heap()-table, m.Bytes()
 		if ratio := float64(said) / float64(real); ratio < 0.97 || ratio > 1.25 {
@@ -230,7 +210,6 @@ func TestHitDoesNotAllocate(t *testing.T) {
 		for _, c := range o.Chunks() {
 			n += len(c)
 		}
-		_ = o.Head()
 	})
 	if allocs != 0 {
 		t.Errorf("a hit allocates %v times", allocs)
@@ -248,7 +227,7 @@ func TestConcurrentHits(t *testing.T) {
 			for time.Now().Before(done) {
 				k := rnd.IntN(300)
 				if o := m.Get(key(k)).Select(rules, nil); o != nil {
-					if o.Key != string(key(k)) || o.Size() != int64(k*10) || len(o.AppendChunks(nil, 0, o.Size())) == 0 && k > 0 {
+					if o.Key != string(key(k)) || o.Size() != int64(k*10) || len(o.Chunks()) == 0 && k > 0 {
 						t.Errorf("key %d leads to %q with %d bytes", k, o.Key, o.Size())
 					}
 					continue

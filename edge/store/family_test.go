@@ -28,8 +28,8 @@ func TestPurgeFamily(t *testing.T) {
 	defer under.Abort(nil)
 	other, _ := m.Begin([]byte(slice(names[1], 99)))
 	defer other.Abort(nil)
-	if n := m.PurgeFamily([]byte(names[0])); n != 20 {
-		t.Errorf("%d dropped, want 20", n)
+	if n, err := m.PurgeFamily([]byte(names[0])); n != 20 || err != nil {
+		t.Errorf("%d dropped, %v, want 20", n, err)
 	}
 	for _, f := range []*Filling{under, other} {
 		f.Start(&cache.Response{Status: 200}, 1, true, nil)
@@ -53,8 +53,8 @@ func TestPurgeFamily(t *testing.T) {
 			t.Errorf("%s: %d slices and %d wholes after a restart, want %d and 1", name, here, whole, want)
 		}
 	}
-	if n := m.PurgeFamily([]byte(names[1])); n != 21 {
-		t.Errorf("%d dropped after a restart, want 21", n)
+	if n, err := m.PurgeFamily([]byte(names[1])); n != 21 || err != nil {
+		t.Errorf("%d dropped after a restart, %v, want 21", n, err)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestFamiliesAreBounded(t *testing.T) {
 	if listed != m.Len() || listed == 0 || listed == 2000 {
 		t.Errorf("%d keys in families, %d objects", listed, m.Len())
 	}
-	if n := m.PurgeAll(); n != listed {
+	if n := purgeAll(m); n != listed {
 		t.Errorf("%d purged, want %d", n, listed)
 	}
 	if all := m.table.families.Of("file1"); len(all) != 0 {
@@ -86,7 +86,7 @@ func TestExpire(t *testing.T) {
 	kept(t, m, "a", "en", "Vary", "Accept-Language", "Cache-Control", "max-age=60")
 	kept(t, m, "b", "x", "Cache-Control", "max-age=60")
 	now := time.Unix(1e9, 0).Add(10 * time.Second)
-	if n := m.Expire(now, []byte("a")); n != 2 {
+	if n, _ := m.Expire(now, []byte("a")); n != 2 {
 		t.Errorf("%d expired, want 2", n)
 	}
 	for key, want := range map[string]bool{"a": true, "b": false} {
@@ -96,7 +96,7 @@ func TestExpire(t *testing.T) {
 			}
 		}
 	}
-	if n := m.Expire(now, []byte("c")); n != 0 {
+	if n, _ := m.Expire(now, []byte("c")); n != 0 {
 		t.Errorf("%d expired of nothing", n)
 	}
 }

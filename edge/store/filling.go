@@ -30,7 +30,6 @@ type Filling struct {
 	tail     []byte // the last chunk; its free part is ours alone
 	scratch  []byte // what is written for nobody
 	over     bool
-	recalled bool // it comes from the disk
 	holding  bool // what is on its way in counts as held, too
 }
 
@@ -67,9 +66,6 @@ func (f *Filling) Start(head *cache.Response, length int64, keep bool, replaces 
 // Refuse tells those who wait that the response is not for them: their Head
 // returns [ErrNotShared]. The Filling is over.
 func (f *Filling) Refuse() { f.Abort(ErrNotShared) }
-
-// Joined is the number of those who joined so far.
-func (f *Filling) Joined() int { return int(f.fetch.joined.Load()) }
 
 // Audience is the number of those who are there now: joiners who wait for
 // the head, and open readers of the body. An edge gives up a fetch for which
@@ -139,8 +135,9 @@ func (f *Filling) Wanted() bool {
 	return b.kept || len(b.readers) > 0
 }
 
-// Commit ends the body and stores the object if it is to be kept. It reports
-// whether it was stored. A body shorter or longer than announced is no
+// Commit ends the body and stores the object if it is to be kept, and as it is
+// after a soft purge where there was one meanwhile. It reports whether it was
+// stored. A body shorter or longer than announced is no
 // complete one: that is Abort(io.ErrUnexpectedEOF).
 func (f *Filling) Commit() (stored bool) {
 	if f.over {
@@ -175,19 +172,25 @@ func (f *Filling) store() bool {
 	cost := f.charged + o.body.cost()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish(f.fetch)
+	if !f.fetch.recall {
+		s.finish(f.fetch)
+	}
 	if f.fetch.purged || f.fetch.heir && f.fetch.walks != m.walks.Load() {
 		m.discharge(o, cost)
 		return false
+	}
+	if at := f.fetch.expired; !at.IsZero() {
+		o = &Object{Response: *o.Expired(at), Key: o.Key, hash: o.hash, body: o.body}
 	}
 	var e *Entry
 	if n := m.table.find(o.hash, []byte(o.Key)); n != nil {
 		e = n.entry.Load()
 	}
 	next, gone := e.with(o, f.replaces)
-	if f.recalled {
+	if f.fetch.recall {
 		next = next.byAge()
 	} else {
+		s.outdate(o.Key)
 		m.shelf.add(o)
 	}
 	m.drop(gone)
@@ -224,10 +227,18 @@ func (f *Filling) letGo() {
 	}
 }
 
-// leave ends the fetch for those who come.
+// leave ends the fetch, but for a recall, which does that when it has brought
+// all its objects.
 func (f *Filling) leave() {
-	s := f.fetch.memory.shard(f.fetch.hash)
-	s.mu.Lock()
-	s.finish(f.fetch)
-	s.mu.Unlock()
+	if !f.fetch.recall {
+		f.fetch.leave()
+	}
+}
+
+// outdate keeps what is being recalled under key from being stored: something
+// has come from the origin that it must not replace. The shard is locked.
+func (s *shard) outdate(key string) {
+	for _, f := range s.fetches[key] {
+		f.purged = f.purged || f.recall
+	}
 }

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 	"strings"
 	"unsafe"
@@ -60,16 +60,20 @@ func (m *Memory) RecallForm(o *Object, coding string) (b []byte, known bool) {
 	if m.shelf == nil || !o.Complete() {
 		return nil, false
 	}
-	found := m.shelf.log.Get(formKey(o, coding), nil)
-	if len(found) == 0 {
-		return nil, false
+	for r := range m.shelf.log.Get(formKey(o, coding), nil) {
+		if r.Size > 0 {
+			b = make([]byte, r.Size)
+		}
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, false
+		}
+		if _, err := r.Read(nil); err != io.EOF { //nolint:errorlint // an end is io.EOF itself
+			return nil, false
+		}
+		m.setForm(o, coding, b)
+		return b, true
 	}
-	if b = found[0].Body; len(b) == 0 {
-		b = nil
-	}
-	b = bytes.Clone(b) // found lies over the whole record
-	m.setForm(o, coding, b)
-	return b, true
+	return nil, false
 }
 
 // formPrefix begins the keys of forms on disk, and that of no object: those

@@ -57,7 +57,7 @@ func TestHeldIsCounted(t *testing.T) {
 	for _, o := range held {
 		o.LetGo()
 	}
-	m.PurgeAll()
+	purgeAll(m)
 	if m.Bytes() != empty || m.held.Load() != 0 {
 		t.Errorf("%d bytes are left, %d held", m.Bytes()-empty, m.held.Load())
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"net"
 	"sync/atomic"
 	"unsafe"
 
@@ -17,7 +16,6 @@ type Object struct {
 
 	hash uint64
 	body *body
-	head atomic.Pointer[[]byte]
 	uses atomic.Uint32 // up to maxFreq
 
 	// Guarded by the queues' lock.
@@ -58,8 +56,8 @@ func (o *Object) Size() int64 {
 
 // Chunks returns the body of a complete object in the slices in which it is
 // held: one up to 64 KiB, none for an empty body. They must not be written
-// to, nor handed to net.Buffers, which uses up what it is given: see
-// AppendChunks. It is nil while the object is on its way in.
+// to, nor handed to net.Buffers, which uses up what it is given. It is nil
+// while the object is on its way in.
 func (o *Object) Chunks() [][]byte {
 	if !o.body.complete.Load() {
 		return nil
@@ -67,63 +65,11 @@ func (o *Object) Chunks() [][]byte {
 	return o.body.chunks
 }
 
-// AppendChunks appends to dst the slices that hold length bytes of a
-// complete body from byte offset off on, fewer where it ends before. The
-// bytes must not be written to; dst is the caller's. It appends nothing
-// while the object is on its way in.
-func (o *Object) AppendChunks(dst net.Buffers, off, length int64) net.Buffers {
-	if !o.body.complete.Load() {
-		return dst
-	}
-	for _, c := range o.body.chunks {
-		n := int64(len(c))
-		if off >= n {
-			off -= n
-			continue
-		}
-		if length <= 0 {
-			break
-		}
-		c = c[off:min(n, off+length)]
-		dst = append(dst, c)
-		off, length = 0, length-int64(len(c))
-	}
-	return dst
-}
-
-// Head returns what [Memory.SetHead] gave, or nil.
-func (o *Object) Head() []byte {
-	if p := o.head.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// SetHead gives o the bytes of its serialised head, which are the store's
-// from then on; the first call wins. They are counted; where o is not
-// stored, or they do not fit, they are not kept.
-func (m *Memory) SetHead(o *Object, head []byte) {
-	if o.head.Load() != nil {
-		return
-	}
-	n := int64(cap(head)) + int64(unsafe.Sizeof(head))
-	if !m.reserve(n) {
-		return
-	}
-	if !m.queues.grow(o, n) {
-		m.release(n)
-		return
-	}
-	if !o.head.CompareAndSwap(nil, &head) {
-		if m.queues.grow(o, -n) {
-			m.release(n)
-		}
-	}
-}
-
 // Refresh replaces old, stored under key, by one with the same body and
 // another head (RFC 9111 §4.3.4), and returns it. Where old is no longer
-// stored, the new object is returned all the same, without being stored.
+// stored, the new object is returned all the same, without being stored. Where
+// there has been a soft purge since a fetch of the key began, the new one is as
+// it is after that.
 func (m *Memory) Refresh(key []byte, old *Object, head *cache.Response) *Object {
 	o := &Object{Response: *head, Key: old.Key, hash: old.hash, body: old.body}
 	headCost := o.headCost()
@@ -133,6 +79,12 @@ func (m *Memory) Refresh(key []byte, old *Object, head *cache.Response) *Object 
 	s := m.shard(old.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, f := range s.fetches[old.Key] {
+		// What confirms it may have been sent before that soft purge.
+		if at := f.expired; !at.IsZero() {
+			o.Response = *o.Expired(at)
+		}
+	}
 	was, ok := m.queues.succeed(old, o, headCost+old.body.cost())
 	if !ok {
 		m.release(headCost)

@@ -6,17 +6,22 @@ import (
 	"waypost/edge/store/disk"
 )
 
+// Each purge takes the disk first, so that what is recalled from then on is
+// not there; then memory, with what is on its way in and what is being
+// recalled; and the disk once more, for what has been put there meanwhile. A
+// deletion that could not be written is tried again by the second time, whose
+// error counts.
+
 // Purge drops everything stored under key, and keeps what is on its way in
 // from being stored and from being joined. Who is reading finishes
-// undisturbed. It returns the number of objects dropped.
-func (m *Memory) Purge(key []byte) int {
-	// The disk first, so that what is recalled from now on is not there; what
-	// is being recalled is kept out below; and once more for what a Refresh
-	// has put there meanwhile.
-	onDisk := m.shelf.purge(string(key))
+// undisturbed. It returns the number of objects dropped. The error says that
+// the disk does not take the deletion: a restart may bring them back, and
+// another try is worth it. It is in [Memory.Disk], too.
+func (m *Memory) Purge(key []byte) (int, error) {
+	onDisk, _ := m.shelf.purge(string(key)) // tried again below
 	n := m.purge(key)
-	m.shelf.purge(string(key))
-	return max(n, onDisk)
+	_, err := m.shelf.purge(string(key))
+	return n + onDisk, err
 }
 
 // Drop takes one object out of memory, where it is still there; the others
@@ -40,7 +45,7 @@ func (m *Memory) purge(key []byte) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.fetches[string(key)] {
-		f.open, f.purged = false, true
+		f.purge()
 	}
 	n := m.table.find(hash, key)
 	if n == nil {
@@ -51,25 +56,19 @@ func (m *Memory) purge(key []byte) int {
 
 // PurgeFamily is Purge for all keys of a family (disk.FamilyMark). It takes as
 // long as there are such keys, and fetches under way; not as there are objects.
-func (m *Memory) PurgeFamily(name []byte) int {
+func (m *Memory) PurgeFamily(name []byte) (int, error) {
 	family := string(name)
-	onDisk := m.shelf.purgeFamily(family)
+	n, _ := m.shelf.purgeFamily(family) // tried again below
 	m.eachFetch(func(f *fetch) {
 		if of, ok := disk.FamilyOf(f.key); ok && of == family {
-			f.open, f.purged = false, true
+			f.purge()
 		}
 	})
-	n := 0
 	for _, key := range m.table.family(family) {
 		n += m.purge([]byte(key))
 	}
-	m.shelf.purgeFamily(family)
-	return max(n, onDisk)
-}
-
-// PurgeAll is Purge for every key.
-func (m *Memory) PurgeAll() int {
-	return m.PurgeMatching(func(*Object) bool { return true })
+	_, err := m.shelf.purgeFamily(family)
+	return n, err
 }
 
 // PurgeMatching is Purge for every object that match approves of. match is
@@ -79,24 +78,23 @@ func (m *Memory) PurgeAll() int {
 //
 // It walks over everything stored, one shard after the other: an index by
 // prefix or tag would have to be bounded against sites that give every
-// response a thousand tags, and purges are rare beside requests.
-func (m *Memory) PurgeMatching(match func(*Object) bool) int {
+// response a thousand tags, and purges are rare beside requests. What
+// somebody puts together meanwhile of objects that it has not come to is not
+// stored, for it may already have been there: see BeginFrom and Bequeath.
+func (m *Memory) PurgeMatching(match func(*Object) bool) (int, error) {
 	m.walks.Add(1)
-	onDisk := m.shelf.purgeMatching(match)
-	n := m.purgeMatching(match)
-	m.shelf.purgeMatching(match)
-	return max(n, onDisk)
+	defer m.walked.Add(1)
+	n, _ := m.shelf.purgeMatching(match) // tried again below
+	n += m.purgeMatching(match)
+	_, err := m.shelf.purgeMatching(match)
+	return n, err
 }
 
 func (m *Memory) purgeMatching(match func(*Object) bool) int {
 	dropped := 0
 	m.each(func(f *fetch) {
-		o := f.started.Load()
-		if o == nil {
-			o = &Object{Key: f.key}
-		}
-		if match(o) {
-			f.open, f.purged = false, true
+		if match(f.brings()) {
+			f.purge()
 		}
 	}, func(n *node) {
 		e := n.entry.Load()
@@ -120,26 +118,40 @@ func (m *Memory) purgeMatching(match func(*Object) bool) int {
 }
 
 // Expire is ExpireMatching for one key, without the walk.
-func (m *Memory) Expire(now time.Time, key []byte) int {
-	onDisk := m.shelf.purge(string(key))
+func (m *Memory) Expire(now time.Time, key []byte) (int, error) {
+	onDisk, _ := m.shelf.purge(string(key)) // tried again below
+	s := m.shard(m.table.hash(key))
+	s.mu.Lock()
+	for _, f := range s.fetches[string(key)] {
+		f.expire(now)
+	}
+	s.mu.Unlock()
+	_, err := m.shelf.purge(string(key))
 	e := m.Get(key)
 	if e == nil {
-		return onDisk
+		return onDisk, err
 	}
 	for _, o := range e.Variants {
 		m.Refresh(key, o, o.Expired(now))
 	}
-	return max(len(e.Variants), onDisk)
+	return len(e.Variants) + onDisk, err
 }
 
 // ExpireMatching ends the freshness of every stored object that match
 // approves of (a soft purge): see cache.Response.Expired. It returns their
-// number. What is on its way in comes fresh from the origin, and stays so.
-// What is only on disk is dropped: its head would have to be written anew.
-func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
-	onDisk := m.shelf.purgeMatching(match)
+// number. What is on its way in is stored expired, for the origin may have
+// been read before. What is only on disk is dropped: its head would have to be
+// written anew. The error is Purge's.
+func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) (int, error) {
+	m.walks.Add(1)
+	defer m.walked.Add(1)
+	onDisk, _ := m.shelf.purgeMatching(match) // tried again below
 	var matched []*Object
-	m.each(nil, func(n *node) {
+	m.each(func(f *fetch) {
+		if match(f.brings()) {
+			f.expire(now)
+		}
+	}, func(n *node) {
 		if e := n.entry.Load(); e != nil {
 			for _, o := range e.Variants {
 				if match(o) {
@@ -148,10 +160,11 @@ func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) int {
 			}
 		}
 	})
+	_, err := m.shelf.purgeMatching(match)
 	for _, o := range matched {
 		m.Refresh([]byte(o.Key), o, o.Expired(now))
 	}
-	return max(len(matched), onDisk)
+	return len(matched) + onDisk, err
 }
 
 // eachFetch visits the fetches under way, each under its shard's lock.
@@ -169,16 +182,14 @@ func (m *Memory) eachFetch(fetched func(*fetch)) {
 }
 
 // each visits the fetches under way and the nodes of the table, shard by
-// shard, each under its lock. fetched may be nil.
+// shard, each under its lock.
 func (m *Memory) each(fetched func(*fetch), stored func(*node)) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		if fetched != nil {
-			for _, fetches := range s.fetches {
-				for _, f := range fetches {
-					fetched(f)
-				}
+		for _, fetches := range s.fetches {
+			for _, f := range fetches {
+				fetched(f)
 			}
 		}
 		for b := i; b < len(m.table.buckets); b += shardCount {

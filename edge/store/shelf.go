@@ -1,24 +1,32 @@
 package store
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
 	"waypost/edge/store/disk"
-	"waypost/http/cache"
 )
 
-// maxQueued is the most bytes of bodies that wait to be written to the disk:
-// about a second of an ordinary one. What comes faster than that is not
-// written: an edge does not become as slow as its disk.
-const maxQueued = 64 << 20
+const (
+	// maxQueued is the most bytes of objects that wait to be written to the
+	// disk: about a second of an ordinary one. What comes faster than that is
+	// not written: an edge does not become as slow as its disk.
+	maxQueued = 64 << 20
+	// queueShare bounds the queue of a small store: to a quarter of it, as much
+	// as one object may take. What waits is in memory beside what is stored,
+	// where it has been replaced or evicted since.
+	queueShare = objectShare
+)
 
 // shelf is the disk behind a store. Everything that is stored in memory is
 // written there soon after; what is not found in memory is looked for there
-// and brought back (Recall).
+// and brought back (recall.go).
 type shelf struct {
 	memory *Memory
 	log    *disk.Log
+	most   int64         // bytes in the queue
+	places chan struct{} // of recalls that read
 
 	// writing is held while an object goes from the queue to the log, so
 	// that a purge finds it in one of them. It is taken before mu.
@@ -26,10 +34,12 @@ type shelf struct {
 
 	mu        sync.Mutex
 	queue     []shelved
-	queued    int64 // bytes of bodies in the queue
-	skipped   int64 // objects that the queue had no room for
-	failure   error // of the latest write; nil once one succeeds
-	some      *sync.Cond
+	queued    int64     // bytes of what is in the queue
+	now       shelved   // what is being written
+	replaced  bool      // by one that the disk does not get
+	state     DiskState // without what the log knows
+	told      DiskState // what DiskChanged knows
+	changed   *sync.Cond
 	stopping  bool
 	stopped   chan struct{}
 	recalling map[string]chan struct{} // closed when the recall of the key has ended
@@ -42,19 +52,28 @@ type shelved struct {
 	bytes  []byte // of the form
 }
 
-// size is the bytes of body to be written.
-func (w *shelved) size() int64 {
+// cost is what w counts for in the queue.
+func (w *shelved) cost() int64 {
 	if w.form != "" {
-		return int64(len(w.bytes))
+		return formCost + int64(len(w.form)+len(w.bytes))
 	}
-	return w.object.Size()
+	return w.object.Size() + w.object.headCost()
+}
+
+// is reports whether w is an object with that key and variant.
+func (w *shelved) is(key string, variant uint64) bool {
+	return w.object != nil && w.form == "" && w.object.Key == key && variantOf(&w.object.Response) == variant
 }
 
 // PutOn puts a log under the store, which owns it from then on. It is called
 // before the first use.
 func (m *Memory) PutOn(l *disk.Log) {
-	s := &shelf{memory: m, log: l, stopped: make(chan struct{}), recalling: map[string]chan struct{}{}}
-	s.some = sync.NewCond(&s.mu)
+	s := &shelf{
+		memory: m, log: l, most: min(maxQueued, m.capacity/queueShare),
+		places: make(chan struct{}, maxRecalls), stopped: make(chan struct{}),
+		recalling: map[string]chan struct{}{},
+	}
+	s.changed = sync.NewCond(&s.mu)
 	m.shelf = s
 	go s.write()
 }
@@ -68,7 +87,7 @@ func (m *Memory) Close() error {
 	}
 	s.mu.Lock()
 	s.stopping = true
-	s.some.Signal()
+	s.changed.Broadcast()
 	s.mu.Unlock()
 	<-s.stopped
 	return s.log.Close()
@@ -76,10 +95,12 @@ func (m *Memory) Close() error {
 
 // DiskState is how the disk behind a store does.
 type DiskState struct {
-	Objects int   // on disk
-	Bytes   int64 // of files
-	Skipped int64 // objects that came faster than the disk takes
-	Failure error // of the latest write
+	Objects  int   // on disk
+	Bytes    int64 // of files
+	Skipped  int64 // objects that came faster than the disk takes
+	TooLarge int64 // objects that are longer than it takes
+	Behind   bool  // objects have been skipped, and others still wait
+	Failure  error // of the latest write
 }
 
 // Disk tells how the disk does; false where there is none.
@@ -90,7 +111,14 @@ func (m *Memory) Disk() (DiskState, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return DiskState{Objects: s.log.Len(), Bytes: s.log.Bytes(), Skipped: s.skipped, Failure: s.failure}, true
+	return s.known(), true
+}
+
+// known is the state with what the log knows. s is locked.
+func (s *shelf) known() DiskState {
+	d := s.state
+	d.Objects, d.Bytes = s.log.Len(), s.log.Bytes()
+	return d
 }
 
 // add queues an object that has just been stored. The shelf may be nil.
@@ -101,15 +129,35 @@ func (s *shelf) add(o *Object) {
 }
 
 func (s *shelf) enqueue(w shelved) {
+	cost := w.cost()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || s.queued+w.size() > maxQueued {
-		s.skipped++
-		return
+	switch {
+	case s.stopping:
+	case cost > s.most:
+		s.state.TooLarge++
+		s.forget(&w)
+	case s.queued+cost > s.most:
+		s.state.Skipped++
+		s.state.Behind = true
+		s.forget(&w)
+	default:
+		s.queue = append(s.queue, w)
+		s.queued += cost
+		s.changed.Broadcast()
 	}
-	s.queue = append(s.queue, w)
-	s.queued += w.size()
-	s.some.Signal()
+}
+
+// forget sees to it that no older object comes back from the disk in place of
+// one that is not written. s is locked.
+func (s *shelf) forget(w *shelved) {
+	if w.form != "" {
+		return // it is the same as ever
+	}
+	key, variant := w.object.Key, variantOf(&w.object.Response)
+	s.removeQueued(func(q *shelved) bool { return q.is(key, variant) })
+	s.replaced = s.replaced || s.now.is(key, variant)
+	s.log.Drop(key, variant)
 }
 
 // write takes objects from the queue to the log until the store closes.
@@ -117,18 +165,39 @@ func (s *shelf) write() {
 	defer close(s.stopped)
 	for s.await() {
 		s.writeNext()
+		s.tell()
 	}
 }
 
-// await waits until something is queued; false when the store closes and
-// nothing is.
+// await waits until something is queued, or there is something to tell; false
+// when the store closes and nothing is queued.
 func (s *shelf) await() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.queue) == 0 && !s.stopping {
-		s.some.Wait()
+		s.state.Behind = s.state.Behind && !s.told.Behind // it has caught up; that it had not is told first
+		if !s.state.like(s.told) {
+			return true
+		}
+		s.changed.Wait()
 	}
-	return len(s.queue) > 0
+	return len(s.queue) > 0 || !s.stopping
+}
+
+// like reports whether two states are alike for DiskChanged.
+func (d DiskState) like(other DiskState) bool {
+	return d.Behind == other.Behind && (d.Failure == nil) == (other.Failure == nil)
+}
+
+// tell lets DiskChanged know.
+func (s *shelf) tell() {
+	s.mu.Lock()
+	same, now := s.state.like(s.told), s.known()
+	s.told = s.state
+	s.mu.Unlock()
+	if !same && s.memory.DiskChanged != nil {
+		s.memory.DiskChanged(now)
+	}
 }
 
 func (s *shelf) writeNext() {
@@ -142,17 +211,34 @@ func (s *shelf) writeNext() {
 	w := s.queue[0]
 	s.queue[0] = shelved{}
 	s.queue = s.queue[1:]
-	s.queued -= w.size()
+	s.queued -= w.cost()
+	s.now = w
 	s.mu.Unlock()
-	var err error
-	if o := w.object; w.form == "" {
-		err = s.log.Put(o.Key, variantOf(&o.Response), appendHead(nil, &o.Response), o.Chunks(), s.inUse)
-	} else if !s.log.Has([]byte(w.form)) {
-		err = s.log.Put(w.form, 0, nil, [][]byte{w.bytes}, s.inUse)
-	}
+	err := s.put(&w)
 	s.mu.Lock()
-	s.failure = err
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if errors.Is(err, disk.ErrTooLarge) {
+		s.state.TooLarge++
+	} else {
+		s.state.Failure = err
+	}
+	if w.form == "" && (err != nil || s.replaced) {
+		s.log.Drop(w.object.Key, variantOf(&w.object.Response)) // what is there is older
+	}
+	s.now, s.replaced = shelved{}, false
+	s.changed.Broadcast()
+}
+
+// put writes to the log.
+func (s *shelf) put(w *shelved) error {
+	if w.form == "" {
+		o := w.object
+		return s.log.Put(o.Key, variantOf(&o.Response), appendHead(nil, &o.Response), o.Chunks(), s.inUse)
+	}
+	if s.log.Has([]byte(w.form)) {
+		return nil
+	}
+	return s.log.Put(w.form, 0, nil, [][]byte{w.bytes}, s.inUse)
 }
 
 // inUse reports whether a record that is about to be forgotten is one that
@@ -167,114 +253,40 @@ func (s *shelf) inUse(key string, variant uint64) bool {
 	})
 }
 
-// Recall brings what the disk has under key, and memory has not, back into
-// memory. It reports whether that was anything; then a Get is worth another
-// try. Only one of several callers reads, the others wait for it. The objects
-// are compiled for rules.
-func (m *Memory) Recall(key []byte, rules *cache.Rules) bool {
-	s := m.shelf
-	if s == nil || !s.log.Has(key) {
-		return false
-	}
-	s.mu.Lock()
-	if other := s.recalling[string(key)]; other != nil {
-		s.mu.Unlock()
-		<-other
-		return true
-	}
-	done := make(chan struct{})
-	s.recalling[string(key)] = done
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.recalling, string(key))
-		s.mu.Unlock()
-		close(done)
-	}()
-	return s.recall(string(key), rules)
-}
-
-func (s *shelf) recall(key string, rules *cache.Rules) (found bool) {
-	// Begun before reading, so that a purge meanwhile keeps it from being
-	// stored.
-	fillings := []*Filling{s.memory.BeginAlone([]byte(key))}
-	defer func() {
-		for _, f := range fillings {
-			f.Abort(ErrNotShared)
-		}
-	}()
-	have := map[uint64]bool{}
-	if e := s.memory.Get([]byte(key)); e != nil {
-		for _, o := range e.Variants {
-			have[variantOf(&o.Response)] = true
-		}
-	}
-	records := s.log.Get(key, func(variant uint64) bool { return !have[variant] })
-	for range len(records) - 1 {
-		fillings = append(fillings, s.memory.BeginAlone([]byte(key)))
-	}
-	for i, r := range slices.Backward(records) { // each goes before those that are there
-		head, err := parseHead(r.Head)
-		if err != nil {
-			continue
-		}
-		head.Compile(rules)
-		f := fillings[i]
-		f.recalled = true
-		f.Start(head, int64(len(r.Body)), true, nil)
-		if _, err := f.Write(r.Body); err == nil && f.Commit() {
-			found = true
-		}
-	}
-	return found
-}
-
-// purge deletes, from the queue and from the log, the objects of a key. The
-// shelf may be nil.
-func (s *shelf) purge(key string) int {
+// purge deletes, from the queue and from the log, the objects of a key. It
+// returns the number of those that memory has not. The shelf may be nil.
+func (s *shelf) purge(key string) (int, error) {
 	if s == nil {
-		return 0
+		return 0, nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.unqueue(func(o *Object) bool { return o.Key == key })
-	n, err := s.log.Delete(key)
-	if err != nil {
-		s.fail(err)
-	}
-	return n
+	return s.delete([]string{key}, s.unqueue(func(o *Object) bool { return o.Key == key }))
 }
 
 // purgeFamily is purge for all keys of a family. The shelf may be nil.
-func (s *shelf) purgeFamily(name string) (dropped int) {
+func (s *shelf) purgeFamily(name string) (int, error) {
 	if s == nil {
-		return 0
+		return 0, nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.unqueue(func(o *Object) bool {
+	queued := s.unqueue(func(o *Object) bool {
 		of, ok := disk.FamilyOf(o.Key)
 		return ok && of == name
 	})
-	for _, key := range s.log.Family(name) {
-		n, err := s.log.Delete(key)
-		if err != nil {
-			s.fail(err)
-		}
-		dropped += n
-	}
-	return dropped
+	return s.delete(s.log.Family(name), queued)
 }
 
 // purgeMatching is purge for every object that match approves of. Where one
 // variant matches, the others go with it. The shelf may be nil.
-func (s *shelf) purgeMatching(match func(*Object) bool) int {
+func (s *shelf) purgeMatching(match func(*Object) bool) (int, error) {
 	if s == nil {
-		return 0
+		return 0, nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.unqueue(match)
+	queued := s.unqueue(match)
 	var keys []string
 	s.log.Keys(func(key string) bool {
 		if !isForm(key) && match(&Object{Key: key}) { // a tag cannot be excluded yet
@@ -282,38 +294,81 @@ func (s *shelf) purgeMatching(match func(*Object) bool) int {
 		}
 		return true
 	})
-	dropped := 0
-	for _, key := range keys {
-		if !slices.ContainsFunc(s.log.Heads(key), func(head []byte) bool {
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		heads := s.log.Heads(key)
+		return len(heads) > 0 && !slices.ContainsFunc(heads, func(head []byte) bool {
 			r, err := parseHead(head)
 			return err != nil || match(&Object{Key: key, Response: *r})
-		}) {
-			continue
-		}
-		n, err := s.log.Delete(key)
-		if err != nil {
-			s.fail(err)
-		}
-		dropped += n
-	}
-	return dropped
+		})
+	})
+	return s.delete(keys, queued)
 }
 
-// unqueue takes what matches out of the queue.
-func (s *shelf) unqueue(match func(*Object) bool) {
+// unqueue takes the objects that match out of the queue, with their forms. It
+// returns the variants of each key.
+func (s *shelf) unqueue(match func(*Object) bool) (gone map[string][]uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = slices.DeleteFunc(s.queue, func(w shelved) bool {
+	s.removeQueued(func(w *shelved) bool {
 		if !match(w.object) {
 			return false
 		}
-		s.queued -= w.size()
+		if w.form == "" {
+			if gone == nil {
+				gone = map[string][]uint64{}
+			}
+			gone[w.object.Key] = append(gone[w.object.Key], variantOf(&w.object.Response))
+		}
 		return true
 	})
+	return gone
 }
 
-func (s *shelf) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failure = err
+// removeQueued takes what matches out of the queue. s is locked.
+func (s *shelf) removeQueued(match func(*shelved) bool) {
+	s.queue = slices.DeleteFunc(s.queue, func(w shelved) bool {
+		if !match(&w) {
+			return false
+		}
+		s.queued -= w.cost()
+		return true
+	})
+	s.changed.Broadcast()
+}
+
+// delete deletes keys from the log. It returns how many objects are gone that
+// memory has not, those with them that were unqueued. The error is the first.
+func (s *shelf) delete(keys []string, unqueued map[string][]uint64) (alone int, first error) {
+	for _, key := range keys {
+		variants, err := s.log.Delete(key)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+		}
+		alone += s.alone(key, append(variants, unqueued[key]...))
+		delete(unqueued, key)
+	}
+	for key, variants := range unqueued {
+		alone += s.alone(key, variants)
+	}
+	if first != nil {
+		s.mu.Lock()
+		s.state.Failure = first
+		s.changed.Broadcast()
+		s.mu.Unlock()
+	}
+	return alone, first
+}
+
+// alone counts the variants of key that are not in memory.
+func (s *shelf) alone(key string, variants []uint64) int {
+	if e := s.memory.Get([]byte(key)); e != nil {
+		for _, o := range e.Variants {
+			here := variantOf(&o.Response)
+			variants = slices.DeleteFunc(variants, func(v uint64) bool { return v == here })
+		}
+	}
+	slices.Sort(variants)
+	return len(slices.Compact(variants))
 }

@@ -59,6 +59,16 @@ func kept(t testing.TB, m *Memory, key, body string, fields ...string) {
 	}
 }
 
+// written waits until nothing waits to be written to the disk.
+func written(m *Memory) {
+	s := m.shelf
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.queue) > 0 || s.now.object != nil {
+		s.changed.Wait()
+	}
+}
+
 // bodies are those that are found under key, in memory and after a recall.
 func bodies(m *Memory, key string) (all []string) {
 	m.Recall([]byte(key), sharedRules)
@@ -111,11 +121,10 @@ func TestEvictedIsRecalled(t *testing.T) {
 	body := func(i int) string { return string(bytes.Repeat([]byte{byte(i)}, 10_000)) }
 	for i := range 100 {
 		kept(t, m, fmt.Sprint(i), body(i))
+		written(m)
 	}
-	for d, _ := m.Disk(); d.Objects < 100; d, _ = m.Disk() { // the writer is behind by some microseconds
-		if d.Skipped > 0 || d.Failure != nil {
-			t.Fatalf("%+v", d)
-		}
+	if d, _ := m.Disk(); d.Objects != 100 || d.Skipped > 0 || d.TooLarge > 0 || d.Failure != nil {
+		t.Fatalf("%+v", d)
 	}
 	if m.Bytes() > m.Limit() || m.Len() > 30 {
 		t.Errorf("%d objects, %d bytes in memory", m.Len(), m.Bytes())
@@ -140,8 +149,8 @@ func TestExpireOnDisk(t *testing.T) {
 	m := onDisk(t, dir, 1<<20)
 	kept(t, m, "a", "x", "Cache-Control", "max-age=60")
 	at := time.Unix(1e9+10, 0)
-	if n := m.ExpireMatching(at, func(*Object) bool { return true }); n != 1 {
-		t.Errorf("%d expired", n)
+	if n, err := m.ExpireMatching(at, func(*Object) bool { return true }); n != 1 || err != nil {
+		t.Errorf("%d expired, %v", n, err)
 	}
 	closeStore(t, m)
 	m = onDisk(t, dir, 1<<20)

@@ -1,5 +1,5 @@
-// Package store keeps response bodies and their heads in memory, within a
-// bound of bytes.
+// Package store keeps response bodies and their heads: in memory, within a
+// bound of bytes, and on a disk behind it, where there is one.
 //
 // A reader finds what is stored by its key without a lock and without an
 // allocation: the table's chains are followed through atomic pointers, and
@@ -12,6 +12,13 @@
 // Bodies are plain memory under the garbage collector. Whoever reads an
 // object that is evicted, purged or replaced meanwhile reads on undisturbed;
 // its bytes are no longer counted then.
+//
+// On the disk (shelf.go, package disk) is a copy of what was stored, written
+// soon after. What is not found in memory is brought back from there by
+// [Memory.Recall], and so is everything after a restart. A purge is written
+// before it returns; what was replaced while the disk was behind or failed may
+// be back after a restart, as old as it is. After a loss of power, so may what
+// was purged in the half minute before.
 package store
 
 import (
@@ -35,12 +42,17 @@ const (
 	objectShare = 4
 )
 
-// Memory is a store in memory. It is safe for concurrent use.
+// Memory is a store. It is safe for concurrent use.
 type Memory struct {
 	// MaxObject is the most bytes that one object may take, with what is looked
 	// into behind its end. What is longer is let through without being kept. It
 	// is set before the first use. See LargestBody.
 	MaxObject int64
+	// DiskChanged is told when writes to the disk begin to fail or succeed
+	// again, and when objects begin to come faster than it takes them or no
+	// longer do. It is set before PutOn, and called by one goroutine, which
+	// writes nothing meanwhile.
+	DiskChanged func(DiskState)
 
 	limit    int64         // maxBytes, as given
 	capacity int64         // what objects may take: limit without the table
@@ -48,6 +60,7 @@ type Memory struct {
 	held     atomic.Int64  // bytes of bodies in the hands of readers
 	count    atomic.Int64  // objects stored
 	walks    atomic.Uint64 // purges by a walk over everything, begun so far
+	walked   atomic.Uint64 // and ended
 	table    table
 	shards   [shardCount]shard
 	queues   queues
@@ -122,9 +135,11 @@ func (m *Memory) Get(key []byte) *Entry {
 func (m *Memory) Len() int { return int(m.count.Load()) }
 
 // Bytes is the memory in use beyond the empty table: that of the objects
-// stored and of those on their way in. It never exceeds [Memory.Limit]. Not
-// in it is what an object that is let through without being kept has in
-// transit: a buffer as in any proxy, of transitWindow and one chunk at most.
+// stored and of those on their way in, from the disk too. It never exceeds
+// [Memory.Limit]. Not in it is what an object that is let through without
+// being kept has in transit: a buffer as in any proxy, of transitWindow and
+// one chunk at most; nor what waits to be written to the disk and is no longer
+// stored (maxQueued, queueShare).
 func (m *Memory) Bytes() int64 { return m.used.Load() }
 
 // Limit is the maxBytes of NewMemory.

@@ -28,6 +28,10 @@ type Log struct {
 	index    map[string][]place // by key: its variants, latest first
 	families Families           // of the keys in index
 	records  int
+	// orphans are keys of which the files may have records that the index has
+	// not, without a deletion behind them: with the number of the newest
+	// segment that may. There are never more than records in the files.
+	orphans map[string]uint64
 }
 
 // place is where a record is.
@@ -88,9 +92,9 @@ func (l *Log) Put(key string, variant uint64, head []byte, body [][]byte, keep f
 	}
 	l.buf = appendHeader(l.buf[:0], kindRecord, key, variant, head, sum, length)
 	header := len(l.buf)
-	s, at, err := l.write(keep, append([][]byte{l.buf}, body...)...)
+	s, at, err := l.write(keep, append([][]byte{l.buf}, body...))
 	if err != nil {
-		return fmt.Errorf("write to %s: %w", l.dir, err)
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,23 +106,36 @@ func (l *Log) fits(key string, head []byte, body int64) error {
 	switch {
 	case l.closed:
 		return ErrClosed
-	case len(key) > MaxKey || len(head) > MaxHead || prefixSize+int64(len(key)+len(head))+body > l.segment:
+	case len(key) > MaxKey || len(head) > MaxHead || segmentHeader+prefixSize+int64(len(key)+len(head))+body > l.segment:
 		return ErrTooLarge
 	}
 	return nil
 }
 
-// write appends to the last segment, or to a new one. The writing lock is
-// held.
-func (l *Log) write(keep func(string, uint64) bool, pieces ...[]byte) (*segment, int64, error) {
+// write appends a record to the last segment, or to a new one; on a disk that
+// is full, in the room of the oldest. The writing lock is held.
+func (l *Log) write(keep func(string, uint64) bool, pieces [][]byte) (*segment, int64, error) {
+	s, at, err := l.append(keep, pieces)
+	if full(err) {
+		if err = l.yield(); err == nil {
+			s, at, err = l.append(keep, pieces)
+		}
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("write to %s: %w", l.dir, err)
+	}
+	return s, at, nil
+}
+
+func (l *Log) append(keep func(string, uint64) bool, pieces [][]byte) (*segment, int64, error) {
 	size := int64(0)
 	for _, p := range pieces {
 		size += int64(len(p))
 	}
-	if err := l.makeRoom(size, keep); err != nil {
+	s, err := l.makeRoom(size, keep)
+	if err != nil {
 		return nil, 0, err
 	}
-	s := l.segments[len(l.segments)-1]
 	at, err := s.append(pieces...)
 	if err == nil {
 		l.bytes.Add(size)
@@ -133,8 +150,12 @@ func (l *Log) enter(key string, p place) {
 	places := make([]place, 0, len(was)+1)
 	places = append(places, p)
 	for _, o := range was {
-		if o.variant != p.variant && len(places) < MaxVariants {
+		switch {
+		case o.variant == p.variant:
+		case len(places) < MaxVariants:
 			places = append(places, o)
+		default:
+			l.orphaned(key, o.segment)
 		}
 	}
 	l.records += len(places) - len(was)
@@ -144,6 +165,15 @@ func (l *Log) enter(key string, p place) {
 	}
 }
 
+// orphaned notes that s has a record of key which the index has not. The lock
+// is held.
+func (l *Log) orphaned(key string, s *segment) {
+	if l.orphans == nil {
+		l.orphans = map[string]uint64{}
+	}
+	l.orphans[key] = max(l.orphans[key], s.number)
+}
+
 // Has reports whether there are records of key.
 func (l *Log) Has(key []byte) bool {
 	l.mu.Lock()
@@ -151,67 +181,18 @@ func (l *Log) Has(key []byte) bool {
 	return len(l.index[string(key)]) > 0
 }
 
-// Record is what Get found.
-type Record struct {
-	Variant    uint64
-	Head, Body []byte // the caller's
-}
-
-// Get reads the records of key, latest first, and counts them as used. What
-// does not meet its checksum is left out, and forgotten. Wanted says which
-// variants to read; nil means all.
-func (l *Log) Get(key string, wanted func(variant uint64) bool) []Record {
-	l.mu.Lock()
-	places := slices.Clone(l.index[key])
-	if wanted != nil {
-		places = slices.DeleteFunc(places, func(p place) bool { return !wanted(p.variant) })
-	}
-	for i := range places {
-		places[i].segment.acquire()
-	}
-	for i := range l.index[key] {
-		l.index[key][i].used = true
-	}
-	l.mu.Unlock()
-	var found []Record
-	for i := range places {
-		r, err := places[i].read(key)
-		places[i].segment.release()
-		if err != nil {
-			l.forget(key, &places[i])
-			continue
-		}
-		found = append(found, r)
-	}
-	return found
-}
-
-// read reads a whole record and verifies all of it.
-func (p *place) read(key string) (Record, error) {
-	b := make([]byte, p.size())
-	if err := p.segment.readFull(b, p.at); err != nil {
-		return Record{}, err
-	}
-	x, err := parsePrefix(b)
-	if err != nil {
-		return Record{}, err
-	}
-	k, head, err := x.check(b)
-	if err != nil || string(k) != key || x.variant != p.variant || int64(x.body) != p.body {
-		return Record{}, errNoRecord
-	}
-	body := b[p.header:]
-	if crc32.Checksum(body, castagnoli) != p.bodySum {
-		return Record{}, errNoRecord
-	}
-	return Record{p.variant, slices.Clone(head), body}, nil
-}
-
-// forget takes one place out of the index, if it is still there.
-func (l *Log) forget(key string, p *place) {
+// Drop forgets one record of key, without a word on the disk: a restart may
+// bring it back.
+func (l *Log) Drop(key string, variant uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.remove(key, func(o *place) bool { return o.segment == p.segment && o.at == p.at })
+	l.remove(key, func(p *place) bool {
+		if p.variant != variant {
+			return false
+		}
+		l.orphaned(key, p.segment)
+		return true
+	})
 }
 
 // remove takes the places of key that match out of the index and returns
@@ -234,26 +215,37 @@ func (l *Log) remove(key string, match func(*place) bool) int {
 	return len(was) - len(rest)
 }
 
-// Delete forgets the records of key, for good: a restart does not bring them
-// back. It returns their number.
-func (l *Log) Delete(key string) (int, error) {
+// Delete forgets the records of key, for good: a restart after the process has
+// ended, in whatever way, does not bring them back. It returns their variants.
+// On error they are forgotten until the restart, and another try is worth it.
+func (l *Log) Delete(key string) (variants []uint64, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
-	n := l.remove(key, func(*place) bool { return true })
+	for _, p := range l.index[key] {
+		variants = append(variants, p.variant)
+	}
+	l.remove(key, func(*place) bool { return true })
+	_, orphan := l.orphans[key]
 	l.mu.Unlock()
-	if l.closed || n == 0 {
-		return n, nil
+	if l.closed || variants == nil && !orphan {
+		return variants, nil
 	}
 	l.buf = appendHeader(l.buf[:0], kindDeletion, key, 0, nil, 0, 0)
-	if _, _, err := l.write(nil, l.buf); err != nil {
-		return n, fmt.Errorf("write to %s: %w", l.dir, err)
+	_, _, err = l.write(nil, [][]byte{l.buf})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		delete(l.orphans, key)
+	} else if n := len(l.segments); n > 0 {
+		l.orphaned(key, l.segments[n-1])
 	}
-	return n, nil
+	return variants, err
 }
 
-// Keys calls visit with every key until it returns false. The order is
-// arbitrary; visit must not call the log.
+// Keys calls visit with every key that a restart may find records of, until it
+// returns false: besides those that Has knows, such as Drop has forgotten.
+// The order is arbitrary; visit must not call the log.
 func (l *Log) Keys(visit func(key string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -262,16 +254,28 @@ func (l *Log) Keys(visit func(key string) bool) {
 			return
 		}
 	}
+	for k := range l.orphans {
+		if l.index[k] == nil && !visit(k) {
+			return
+		}
+	}
 }
 
-// Family returns the keys of a family.
+// Family returns the keys of a family, of those that Keys has.
 func (l *Log) Family(name string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.families.Of(name)
+	keys := l.families.Of(name)
+	for k := range l.orphans {
+		if of, ok := FamilyOf(k); ok && of == name && l.index[k] == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
-// Heads reads the heads of the records of key, without their bodies.
+// Heads reads the heads of the records of key, without their bodies. One that
+// cannot be read is nil.
 func (l *Log) Heads(key string) [][]byte {
 	l.mu.Lock()
 	places := slices.Clone(l.index[key])
@@ -281,16 +285,9 @@ func (l *Log) Heads(key string) [][]byte {
 	l.mu.Unlock()
 	var heads [][]byte
 	for i := range places {
-		p := &places[i]
-		b := make([]byte, p.header)
-		if err := p.segment.readFull(b, p.at); err == nil {
-			if x, err := parsePrefix(b); err == nil {
-				if _, head, err := x.check(b); err == nil {
-					heads = append(heads, head)
-				}
-			}
-		}
-		p.segment.release()
+		head, _ := places[i].head(key)
+		heads = append(heads, head)
+		places[i].segment.release()
 	}
 	return heads
 }
@@ -314,13 +311,13 @@ func (l *Log) Close() error {
 	}
 	l.closed = true
 	l.mu.Lock()
-	l.index, l.families, l.records = map[string][]place{}, Families{}, 0
+	l.index, l.families, l.records, l.orphans = map[string][]place{}, Families{}, 0, nil
 	l.mu.Unlock()
 	var errs []error
-	if n := len(l.segments); n > 0 {
-		errs = append(errs, l.segments[n-1].file.Sync())
-	}
 	for _, s := range l.segments {
+		if s.unsynced {
+			errs = append(errs, s.file.Sync())
+		}
 		s.release()
 	}
 	l.segments = nil

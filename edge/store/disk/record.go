@@ -9,17 +9,24 @@ import (
 // The format of a record: a prefix of fixed size, the key, the head, the
 // body. Numbers are little-endian.
 //
-//	0  magic        "wpr1"
-//	4  checksum     CRC-32C of bytes 8 to 40, key and head
-//	8  kind         1 a record, 2 a deletion of the key's records
-//	12 key length   in bytes
-//	16 head length
-//	20 body checksum
-//	24 body length  8 bytes
-//	32 variant      8 bytes
-const prefixSize = 40
+//	0  mark         8 bytes, the segment's (segment.go)
+//	8  checksum     CRC-32C of what follows of the prefix, key and head
+//	12 kind         1 a record, 2 a deletion of the key's records
+//	16 key length   in bytes
+//	20 head length
+//	24 body checksum
+//	28 body length  8 bytes
+//	36 variant      8 bytes
+const prefixSize = 44
 
-const magic = 0x31727077 // "wpr1"
+// summed is where the bytes begin that the checksum covers.
+const summed = 12
+
+// mark is what each record of a segment begins with. It is drawn for the
+// segment and leaves it never: an origin that chooses a body cannot write into
+// it what would be taken for a record, whatever a crash has left of the bytes
+// before.
+type mark [8]byte
 
 // The kinds of records.
 const (
@@ -44,11 +51,11 @@ type prefix struct {
 	headerSize int64 // prefix, key and head together
 }
 
-// appendHeader appends prefix, key and head.
+// appendHeader appends prefix, key and head. The mark is left to whoever
+// writes them to a segment.
 func appendHeader(dst []byte, kind uint32, key string, variant uint64, head []byte, bodySum uint32, body int64) []byte {
 	start := len(dst)
-	dst = binary.LittleEndian.AppendUint32(dst, magic)
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = append(dst, make([]byte, summed)...)
 	dst = binary.LittleEndian.AppendUint32(dst, kind)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(key)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(head)))
@@ -56,26 +63,26 @@ func appendHeader(dst []byte, kind uint32, key string, variant uint64, head []by
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(body))
 	dst = binary.LittleEndian.AppendUint64(dst, variant)
 	dst = append(append(dst, key...), head...)
-	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Checksum(dst[start+8:], castagnoli))
+	binary.LittleEndian.PutUint32(dst[start+len(mark{}):], crc32.Checksum(dst[start+summed:], castagnoli))
 	return dst
 }
 
 var errNoRecord = errors.New("no record")
 
-// parsePrefix reads the fixed part. It does not check the sum, which covers
-// what follows.
-func parsePrefix(b []byte) (prefix, error) {
-	if len(b) < prefixSize || binary.LittleEndian.Uint32(b) != magic {
+// parsePrefix reads the fixed part of a record of the segment with that mark.
+// It does not check the sum, which covers what follows.
+func parsePrefix(b []byte, of mark) (prefix, error) {
+	if len(b) < prefixSize || mark(b) != of {
 		return prefix{}, errNoRecord
 	}
 	p := prefix{
-		headerSum: binary.LittleEndian.Uint32(b[4:]),
-		kind:      binary.LittleEndian.Uint32(b[8:]),
-		key:       binary.LittleEndian.Uint32(b[12:]),
-		head:      binary.LittleEndian.Uint32(b[16:]),
-		bodySum:   binary.LittleEndian.Uint32(b[20:]),
-		body:      binary.LittleEndian.Uint64(b[24:]),
-		variant:   binary.LittleEndian.Uint64(b[32:]),
+		headerSum: binary.LittleEndian.Uint32(b[8:]),
+		kind:      binary.LittleEndian.Uint32(b[12:]),
+		key:       binary.LittleEndian.Uint32(b[16:]),
+		head:      binary.LittleEndian.Uint32(b[20:]),
+		bodySum:   binary.LittleEndian.Uint32(b[24:]),
+		body:      binary.LittleEndian.Uint64(b[28:]),
+		variant:   binary.LittleEndian.Uint64(b[36:]),
 	}
 	if p.kind != kindRecord && p.kind != kindDeletion || p.key > MaxKey || p.head > MaxHead || p.body > 1<<40 {
 		return prefix{}, errNoRecord
@@ -87,7 +94,7 @@ func parsePrefix(b []byte) (prefix, error) {
 // check verifies prefix, key and head, which b begins with, and returns the
 // latter two. They lie over b.
 func (p *prefix) check(b []byte) (key, head []byte, err error) {
-	if int64(len(b)) < p.headerSize || crc32.Checksum(b[8:p.headerSize], castagnoli) != p.headerSum {
+	if int64(len(b)) < p.headerSize || crc32.Checksum(b[summed:p.headerSize], castagnoli) != p.headerSum {
 		return nil, nil, errNoRecord
 	}
 	return b[prefixSize : prefixSize+p.key], b[prefixSize+p.key : p.headerSize], nil

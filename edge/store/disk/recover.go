@@ -11,8 +11,10 @@ import (
 )
 
 // Open opens the log in a directory, which it makes if there is none, and
-// reads what is there. A record that was cut off is dropped with what is
-// behind it in its segment. Only one process has a log open at a time.
+// reads what is there. A record that was cut off at the end is dropped. Where
+// bytes in the middle are none, which no kill leaves behind, a deletion may
+// have stood there: then all that is older is dropped, too. Only one process
+// has a log open at a time.
 func Open(o Options) (*Log, error) {
 	if o.Bytes < MinBytes {
 		return nil, fmt.Errorf("open %s: %d bytes are too few, the least is %d", o.Dir, o.Bytes, MinBytes)
@@ -50,69 +52,87 @@ func (l *Log) recover() error {
 		}
 	}
 	slices.SortFunc(numbers, cmp.Compare)
-	for _, n := range numbers {
-		f, err := os.OpenFile(segmentName(l.dir, n), os.O_RDWR, 0)
-		if err != nil {
+	for i, n := range numbers {
+		if err := l.recoverSegment(n, i == len(numbers)-1); err != nil {
 			return err
 		}
-		s := &segment{number: n, file: f}
-		s.users.Store(1)
-		l.segments = append(l.segments, s)
-		if err := l.read(s); err != nil {
-			return err
-		}
-		l.bytes.Add(s.size)
 	}
 	return nil
 }
 
-// window is what is read at a time while looking for records: most heads
-// with their keys fit in, and most bodies do not.
-const window = 4 << 10
+func (l *Log) recoverSegment(number uint64, last bool) error {
+	s, err := openSegment(l.dir, number)
+	if errors.Is(err, errNoRecord) {
+		// Of another version, or being made when the process was killed.
+		if !last {
+			if err := l.lose(); err != nil {
+				return err
+			}
+		}
+		return os.Remove(segmentName(l.dir, number))
+	}
+	if err != nil {
+		return err
+	}
+	if err := l.read(s, last); err != nil {
+		s.release()
+		return err
+	}
+	l.segments = append(l.segments, s)
+	l.bytes.Add(s.size)
+	return nil
+}
 
-// read enters the records of a segment into the index and cuts off what is
-// no record.
-func (l *Log) read(s *segment) error {
+// read enters the records of a segment into the index. What is no record at
+// the end of the last segment was being written, and is cut off.
+func (l *Log) read(s *segment, last bool) error {
 	info, err := s.file.Stat()
 	if err != nil {
 		return err
 	}
-	size := info.Size()
-	buf := make([]byte, window)
-	for s.size < size {
-		n, err := s.file.ReadAt(buf[:min(int64(len(buf)), size-s.size)], s.size)
-		if err != nil && !errors.Is(err, io.EOF) {
+	for c := newScan(s, info.Size()); ; {
+		f, err := c.next()
+		ended := err == io.EOF //nolint:errorlint // an end is io.EOF itself
+		if err != nil && !ended {
 			return err
 		}
-		x, err := parsePrefix(buf[:n])
-		if err != nil || s.size+x.size() > size {
-			break
-		}
-		if x.headerSize > int64(n) {
-			if x.headerSize > int64(len(buf)) {
-				buf = make([]byte, x.headerSize)
-			}
-			if err := s.readFull(buf[:x.headerSize], s.size); err != nil {
+		if f.hole && (!ended || !last) {
+			if err := l.lose(); err != nil {
 				return err
 			}
 		}
-		key, _, err := x.check(buf)
-		if err != nil {
+		if ended {
 			break
 		}
-		l.replay(s, string(key), &x)
-		s.size += x.size()
+		l.replay(s, &f)
+		s.size = c.at
 	}
-	if s.size == size {
+	switch {
+	case s.size == info.Size():
 		return nil
+	case last:
+		return s.file.Truncate(s.size)
 	}
-	return s.file.Truncate(s.size)
+	s.size = info.Size() // the hole stays, so that each Open sees it
+	return nil
 }
 
-func (l *Log) replay(s *segment, key string, x *prefix) {
-	if x.kind == kindDeletion {
-		l.remove(key, func(*place) bool { return true })
+func (l *Log) replay(s *segment, f *found) {
+	if f.kind == kindDeletion {
+		l.remove(f.key, func(*place) bool { return true })
 		return
 	}
-	l.enter(key, place{segment: s, at: s.size, header: uint32(x.headerSize), bodySum: x.bodySum, body: int64(x.body), variant: x.variant})
+	l.enter(f.key, place{segment: s, at: f.at, header: uint32(f.headerSize), bodySum: f.bodySum, body: int64(f.body), variant: f.variant})
+}
+
+// lose forgets everything read so far: a deletion of it may be lost.
+func (l *Log) lose() error {
+	clear(l.index)
+	l.families, l.records, l.orphans = Families{}, 0, nil
+	for len(l.segments) > 0 {
+		if err := l.removeOldest(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,37 +1,60 @@
 package disk
 
-import "os"
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"syscall"
+)
 
-// makeRoom sees to it that size bytes can be appended to the last segment and
-// that the files stay within the limit. The writing lock is held, here and
-// below.
-func (l *Log) makeRoom(size int64, keep func(string, uint64) bool) error {
-	n := len(l.segments)
-	if n == 0 || l.segments[n-1].size > 0 && l.segments[n-1].size+size > l.segment {
-		if err := l.extend(); err != nil {
-			return err
+// makeRoom returns the segment to which size bytes can be appended, and sees
+// to it that the files stay within the limit. The writing lock is held, here
+// and below.
+func (l *Log) makeRoom(size int64, keep func(string, uint64) bool) (*segment, error) {
+	if _, err := l.last(size, nil); err != nil {
+		return nil, err
+	}
+	for l.bytes.Load()+size+segmentHeader > l.limit && len(l.segments) > 1 {
+		if err := l.retire(l.segments[0].size/moveShare, keep); err != nil {
+			return nil, err
 		}
 	}
-	for l.bytes.Load()+size > l.limit && len(l.segments) > 1 {
-		if err := l.retire(keep); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.last(size, nil)
 }
 
-// extend begins another segment.
-func (l *Log) extend() error {
+// last is the segment to which size bytes can be appended: the last one, or
+// another that it begins. It is not the one given.
+func (l *Log) last(size int64, not *segment) (*segment, error) {
 	number := uint64(1)
 	if n := len(l.segments); n > 0 {
-		number = l.segments[n-1].number + 1
+		s := l.segments[n-1]
+		if s != not && !s.spoiled && (s.size == segmentHeader || s.size+size <= l.segment) {
+			return s, nil
+		}
+		number = s.number + 1
 	}
 	s, err := newSegment(l.dir, number)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.segments = append(l.segments, s)
-	return nil
+	l.bytes.Add(s.size)
+	return s, nil
+}
+
+// full reports whether a write failed for want of room on the disk: others
+// have taken it, or there never was as much as the limit.
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// yield makes room on a disk that is full: the oldest segment goes, and
+// nothing of it moves on.
+func (l *Log) yield() error {
+	if len(l.segments) == 0 {
+		return nil
+	}
+	return l.retire(0, nil)
 }
 
 // moveShare bounds what retiring a segment may carry on: half of it, so that
@@ -39,25 +62,64 @@ func (l *Log) extend() error {
 const moveShare = 2
 
 // retire removes the oldest segment. What was used moves to the end, as far
-// as moveShare lets it.
-func (l *Log) retire(keep func(string, uint64) bool) error {
-	oldest := l.segments[0]
-	budget := oldest.size / moveShare
-	for at := int64(0); at < oldest.size; {
-		key, x, err := oldest.headerAt(at)
+// as the budget of bytes lets it.
+func (l *Log) retire(budget int64, keep func(string, uint64) bool) error {
+	oldest, holes := l.segments[0], false
+	for c := newScan(oldest, oldest.size); ; {
+		f, err := c.next()
+		holes = holes || f.hole
 		if err != nil {
-			break // what cannot be read goes
+			holes = holes || err != io.EOF //nolint:errorlint // an end is io.EOF itself
+			break
 		}
-		if err := l.carry(oldest, key, at, &budget, keep); err != nil {
+		if err := l.carry(oldest, f.key, f.at, &budget, keep); err != nil {
 			return err
 		}
-		at += x.size()
+	}
+	if holes {
+		l.forgetAll(oldest)
+	}
+	return l.removeOldest()
+}
+
+// forgetAll takes all places in a segment out of the index: those that can no
+// longer be read, too.
+func (l *Log) forgetAll(s *segment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.index {
+		l.remove(key, func(p *place) bool { return p.segment == s })
+	}
+}
+
+// removeOldest removes the file of the oldest segment. The index has nothing
+// of it any more.
+func (l *Log) removeOldest() error {
+	oldest := l.segments[0]
+	if err := os.Remove(segmentName(l.dir, oldest.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.orphanedAll(oldest)
+		return err // it stays the oldest: the next try is for it
 	}
 	l.segments = l.segments[1:]
 	l.bytes.Add(-oldest.size)
-	err := os.Remove(segmentName(l.dir, oldest.number))
 	oldest.release()
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.orphans, func(_ string, newest uint64) bool { return newest <= oldest.number })
+	return nil
+}
+
+// orphanedAll notes that nothing of a segment is in the index.
+func (l *Log) orphanedAll(s *segment) {
+	for c := newScan(s, s.size); ; {
+		f, err := c.next()
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		l.orphaned(f.key, s)
+		l.mu.Unlock()
+	}
 }
 
 // carry moves the record at a place to the end of the log, or forgets it. A
@@ -93,12 +155,9 @@ func (l *Log) placeAt(key string, s *segment, at int64) (place, bool) {
 
 // move appends the bytes of a record to the log and lets the index know.
 func (l *Log) move(key string, p place, b []byte) error {
-	last := l.segments[len(l.segments)-1]
-	if last == p.segment || last.size+p.size() > l.segment {
-		if err := l.extend(); err != nil {
-			return err
-		}
-		last = l.segments[len(l.segments)-1]
+	last, err := l.last(p.size(), p.segment)
+	if err != nil {
+		return err
 	}
 	at, err := last.append(b)
 	if err != nil {
@@ -114,21 +173,4 @@ func (l *Log) move(key string, p place, b []byte) error {
 		}
 	}
 	return nil
-}
-
-// headerAt reads the record's prefix, key and head at an offset.
-func (s *segment) headerAt(at int64) (key string, x prefix, err error) {
-	var b [prefixSize]byte
-	if err := s.readFull(b[:], at); err != nil {
-		return "", x, err
-	}
-	if x, err = parsePrefix(b[:]); err != nil {
-		return "", x, err
-	}
-	whole := make([]byte, x.headerSize)
-	if err := s.readFull(whole, at); err != nil {
-		return "", x, err
-	}
-	k, _, err := x.check(whole)
-	return string(k), x, err
 }

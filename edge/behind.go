@@ -37,23 +37,27 @@ func (r *request) behind(confirm *store.Object) {
 
 // unattended is behind for any key: prepare makes the fill.
 func (e *Edge) unattended(key []byte, prepare func(*store.Filling) *fill) {
+	started := false
+	defer func() {
+		if !started {
+			e.background.Add(-1)
+		}
+	}()
 	if e.background.Add(1) > maxBackground {
-		e.background.Add(-1)
 		return
 	}
 	filling, _ := e.store.Begin(key)
 	if filling == nil {
-		e.background.Add(-1)
 		return
 	}
 	f := prepare(filling)
 	f.ranged = false
 	close(f.left)
-	if !e.spawn(func() {
+	started = e.spawn(func() {
 		defer e.background.Add(-1)
 		f.run()
-	}) {
-		e.background.Add(-1)
+	})
+	if !started {
 		filling.Abort(errClosed)
 	}
 }

@@ -142,15 +142,24 @@ func New(c Config) (*Edge, error) {
 
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
-// Serve answers one request.
+// Serve answers one request. Where that panics, the panic is the caller's, and
+// what the request held has been given back.
 func (e *Edge) Serve(x wire.Exchange) {
 	r := e.requests.Get().(*request)
 	r.start(x)
-	for s := toReceive; s != done; {
+	s := toReceive
+	defer func() {
+		if s != done {
+			r.sent.fault = fault.ProxyInternalError // a stage has panicked
+			r.letGo()
+			return
+		}
+		r.finish()
+		e.requests.Put(r)
+	}()
+	for s != done {
 		s = life[s].run(r)
 	}
-	r.finish()
-	e.requests.Put(r)
 }
 
 // SetSites changes the sites. Requests under way finish with the site that

@@ -124,8 +124,16 @@ func newFill(r *request, filling *store.Filling, confirm *store.Object) *fill {
 	return f
 }
 
-// prepareFill prepares a fill of key by an unconditional request.
+// prepareFill prepares a fill of key by an unconditional request. The filling
+// is the fill's from then on; should this panic, those who wait for it are
+// told to go on without.
 func prepareFill(r *request, filling *store.Filling, key []byte) *fill {
+	prepared := false
+	defer func() {
+		if !prepared {
+			filling.Abort(errGivenUp)
+		}
+	}()
 	f := &fill{
 		edge: r.edge, site: r.site, filling: filling, key: slices.Clone(key),
 		ask: cache.Request{Method: "GET", Fields: r.in.Fields.Clone(), Scheme: r.in.Scheme,
@@ -141,6 +149,7 @@ func prepareFill(r *request, filling *store.Filling, key []byte) *fill {
 		Fields: r.outbound(f.span, forStore).Clone(), TakesTrailers: r.in.TakesTrailers,
 		Interim: f.interim,
 	}
+	prepared = true
 	return f
 }
 

@@ -29,8 +29,8 @@ func (r *request) pass() stage {
 	out.Upgrade = ""
 	relay := &interims{x: r.x, ruled: &r.ruled, span: r.fetching}
 	out.Interim = relay.inform
+	defer relay.stop()
 	resp, err := r.askOrigin(r.behalf(trace.With(r.x.Context(), r.fetching)), &out)
-	relay.stop()
 	if err != nil {
 		r.failure = err
 		return toFail

@@ -18,7 +18,8 @@ import (
 
 // request is one request in its life. It is pooled: what is set by start and
 // after it is forgotten by finish, the buffers stay. It is used by the one
-// goroutine that serves the exchange.
+// goroutine that serves the exchange. One whose stage has panicked is not used
+// again: others may still refer to it.
 type request struct {
 	edge *Edge
 	x    wire.Exchange
@@ -95,8 +96,16 @@ func (r *request) start(x wire.Exchange) {
 		Scheme: r.in.Scheme, Host: r.in.Authority, Path: r.in.Path}
 }
 
-// finish gives back what the request holds and notes what was sent.
+// finish ends a request that has come to its end, and readies r for another.
 func (r *request) finish() {
+	r.letGo()
+	clear(r.out)
+	clear(r.kept)
+	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], query: r.query[:0], alias: alias{key: r.alias.key[:0]}, out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
+}
+
+// letGo gives back what the request holds and notes what was sent.
+func (r *request) letGo() {
 	r.leaveFill()
 	if r.holding != nil {
 		r.holding.LetGo()
@@ -117,9 +126,6 @@ func (r *request) finish() {
 	if r.span.On() {
 		r.noteResponse()
 	}
-	clear(r.out)
-	clear(r.kept)
-	*r = request{edge: r.edge, host: r.host[:0], key: r.key[:0], text: r.text[:0], path: r.path[:0], query: r.query[:0], alias: alias{key: r.alias.key[:0]}, out: r.out[:0], kept: r.kept[:0], target: r.target[:0], held: r.held[:0]}
 }
 
 // leaveFill lets go of the fill that the request has led.

@@ -17,16 +17,18 @@ func (f *fill) freshen(resp *fetch.Response) bool {
 		f.noteFetch(nil)
 		return false
 	}
+	now := time.Now()
 	fresh := cache.Refresh(rules, &f.confirm.Response, confirmed)
-	f.verdict = cache.StorePart(time.Now(), rules, &f.ask, fresh)
+	f.verdict = cache.StorePart(now, rules, &f.ask, fresh)
+	if f.stored = f.verdict.Action == cache.Keep; !f.stored {
+		// The origin wants it no longer kept. What is no longer stored can be
+		// refreshed without anybody else's seeing it: it serves this once.
+		f.edge.store.Forget(f.confirm)
+	}
 	o := f.edge.store.Refresh(f.key, f.confirm, fresh)
-	if f.verdict.Action != cache.Keep {
-		f.edge.store.Purge(f.key) // it serves this once; the origin wants it no longer kept
+	if !f.stored || !f.site.shares(fresh, now) {
+		f.edge.marks.set(f.key, now) // to be confirmed for each anew: nothing to wait for
 	}
-	if !f.site.shares(fresh, time.Now()) {
-		f.edge.marks.set(f.key, time.Now()) // to be confirmed for each anew: nothing to wait for
-	}
-	f.stored = f.verdict.Action == cache.Keep
 	if f.stored {
 		f.edge.learn(f.site, o)
 	}

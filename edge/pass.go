@@ -96,9 +96,11 @@ func (r *request) freshenByHead() {
 	if cache.Store(r.received, r.site.rules, &get, came).Action != cache.Keep {
 		return
 	}
-	if fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came); ok {
+	// The length is no field here: the codec has it.
+	sameLength := r.answered.Length < 0 || r.object.Status != 200 || r.object.Size() == r.answered.Length
+	if fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came); ok && sameLength {
 		r.edge.store.Refresh(r.key, r.object, fresh)
 	} else {
-		r.edge.store.Purge(r.key)
+		r.edge.store.Forget(r.object)
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"waypost/edge/store/disk"
@@ -37,6 +38,54 @@ func (m *Memory) Drop(o *Object) {
 	}
 	m.unlist(o)
 	m.discharge(o, cost)
+}
+
+// Forget drops what has the place of o, which is or was stored: o itself, or
+// what it has given way to, in memory and on disk. The other variants that
+// memory has stay, and so does what is on its way in. Who is reading finishes
+// undisturbed. Where the disk does not take the deletion, [Memory.Disk] says so.
+//
+// The disk forgets by the key: those that stay are written to it once more,
+// and what only the disk had of the key is gone.
+func (m *Memory) Forget(o *Object) {
+	_, _ = m.shelf.purge(o.Key) // tried again below
+	m.forget(o)
+	if m.shelf == nil {
+		return
+	}
+	_, _ = m.shelf.purge(o.Key)
+	if e := m.Get([]byte(o.Key)); e != nil {
+		for _, v := range slices.Backward(e.Variants) {
+			m.shelf.add(v)
+		}
+	}
+}
+
+// forget is Forget in memory.
+func (m *Memory) forget(o *Object) {
+	s := m.shard(o.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.fetches[o.Key] {
+		if f.recall {
+			f.purge()
+		}
+	}
+	n := m.table.find(o.hash, []byte(o.Key))
+	if n == nil {
+		return
+	}
+	next := n.entry.Load()
+	var gone []*Object
+	for _, v := range next.Variants {
+		if sameSelection(&v.Response, &o.Response) {
+			next, gone = next.without(v), append(gone, v)
+		}
+	}
+	if gone != nil {
+		m.table.put(o.hash, o.Key, next)
+		m.drop(gone)
+	}
 }
 
 func (m *Memory) purge(key []byte) int {

@@ -114,6 +114,40 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestForget: one variant goes, from memory and from the disk, and so does what
+// has taken its place meanwhile; a refresh of what is gone is not stored.
+func TestForget(t *testing.T) {
+	for _, refreshed := range []bool{false, true} {
+		dir := t.TempDir()
+		m := onDisk(t, dir, 1<<20)
+		empty := m.Bytes()
+		for _, language := range []string{"de", "en", "fr"} {
+			kept(t, m, "a", language, "Vary", "Accept-Language")
+		}
+		o := m.Get([]byte("a")).Variants[1] // en
+		if refreshed {
+			m.Refresh([]byte("a"), o, &o.Response)
+		}
+		m.Forget(o)
+		m.Forget(o)
+		if m.Refresh([]byte("a"), o, &o.Response).Size() != 2 {
+			t.Error("the refreshed object has not its body")
+		}
+		want := []string{"fr", "de"}
+		if got := bodies(m, "a"); !reflect.DeepEqual(got, want) || m.Len() != 2 {
+			t.Errorf("%d objects, with %q, want %q", m.Len(), got, want)
+		}
+		closeStore(t, m)
+		m = onDisk(t, dir, 1<<20)
+		if got := bodies(m, "a"); !reflect.DeepEqual(got, want) {
+			t.Errorf("after a restart: %q, want %q", got, want)
+		}
+		if m.Purge([]byte("a")); m.Bytes() != empty {
+			t.Errorf("%d bytes are left", m.Bytes()-empty)
+		}
+	}
+}
+
 // TestEvictedIsRecalled: memory is smaller than what is stored; the disk has
 // the rest.
 func TestEvictedIsRecalled(t *testing.T) {

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,44 +33,71 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// running starts the command as a process and stops it with the test.
-func running(t *testing.T, args ...string) {
+// started starts the command as a process, and returns when it listens. said is
+// what it has written to standard error when it has ended.
+func started(t *testing.T, args ...string) (cmd *exec.Cmd, said func() string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, self, args...)
+	cmd = exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), asCommand+"=1")
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	var said strings.Builder
-	cmd.Stderr = &said
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // where it has not ended already
+	listens, over := make(chan struct{}), make(chan struct{})
+	var all strings.Builder
+	go func() {
+		defer close(over)
+		waiting := true
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
+			all.WriteString(lines.Text() + "\n")
+			if waiting && strings.Contains(lines.Text(), "msg=listening") { // by then all sockets are bound
+				waiting = false
+				close(listens)
+			}
+		}
+	}()
+	said = func() string { <-over; return all.String() }
+	select {
+	case <-listens:
+	case <-over:
+		t.Fatalf("%v: %v\n%s", args, cmd.Wait(), said())
+	}
+	return cmd, said
+}
+
+// running is started, ended politely with the test.
+func running(t *testing.T, args ...string) {
+	t.Helper()
+	cmd, said := started(t, args...)
 	t.Cleanup(func() {
-		cancel()
-		if err := cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("%v: %v\n%s", args, err, said.String())
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		account := said()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v\n%s", args, err, account)
 		}
 	})
 }
 
-// cacheStatus asks until the server is up, and returns what its cache says.
+// cacheStatus is what the cache says of a GET.
 func cacheStatus(t *testing.T, url string) string {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); ; {
-		resp, err := http.Get(url)
-		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			return resp.Header.Get("Cache-Status")
-		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
 	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	return resp.Header.Get("Cache-Status")
 }
 
 // TestEdgeAndPurge: the one-line edge caches, and forgets what it is told to.
@@ -144,16 +171,7 @@ func TestEdgeKeepsItsCache(t *testing.T) {
 	const objects = 40
 	served := 0
 	for round := range 3 {
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), self, "edge", "--listen", edge, "--origin", origin.URL, "--store", dir, "--store-size", "64MiB", "--memory", "1MiB")
-		cmd.Env = append(os.Environ(), asCommand+"=1")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		cacheStatus(t, "http://"+edge+"/ready")
+		cmd, said := started(t, "edge", "--listen", edge, "--origin", origin.URL, "--store", dir, "--store-size", "64MiB", "--memory", "1MiB")
 		for i := range objects {
 			path := fmt.Sprintf("/%d", i)
 			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+edge+path, nil)
@@ -181,6 +199,7 @@ func TestEdgeKeepsItsCache(t *testing.T) {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
+		said()
 		_ = cmd.Wait()
 		http.DefaultClient.CloseIdleConnections()
 	}
@@ -222,9 +241,6 @@ func TestEdgeForEveryName(t *testing.T) {
 			},
 		}}
 		resp, err := client.Get("https://" + name + "/")
-		for until := time.Now().Add(10 * time.Second); err != nil && errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(until); {
-			resp, err = client.Get("https://" + name + "/")
-		}
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -101,7 +101,7 @@ names, is wrong. NO_COLOR=1 turns colours off.`,
 		return usage(fmt.Errorf("%w; see %s --help", explainFlag(err), cmd.CommandPath()))
 	})
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newPurge(), newLab(), newCheck())
+	root.AddCommand(newDemo(), newLoad(), newExplain(), newResolve(), newServe(), newEdge(), newPurge(), newSign(), newLab(), newCheck())
 	return root
 }
 

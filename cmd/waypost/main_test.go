@@ -101,6 +101,20 @@ func TestWhatIsWrong(t *testing.T) {
 		{[]string{"purge", "--tag", "a b"}, `"a b" is no tag`},
 		{[]string{"purge", "/path"}, "purge /path: "},
 		{[]string{"purge", "--prefix", "ftp://a.test/"}, "the scheme must be http or https"},
+		{[]string{"sign"}, "wants one URL, got 0"},
+		{[]string{"sign", "http://a.test/"}, "no --key-id"},
+		{[]string{"sign", "http://a.test/", "--key-id", "a"}, "no --secret-file"},
+		{[]string{"sign", "/a", "--key-id", "a", "--secret-file", bad}, "/a"},
+		{[]string{"sign", "ftp://a.test/", "--key-id", "a", "--secret-file", bad}, "the scheme must be http or https"},
+		{[]string{"sign", "http://u:p@a.test/", "--key-id", "a", "--secret-file", bad}, "a name or a password"},
+		{[]string{"sign", "http://a.test/?wp-key=b", "--key-id", "a", "--secret-file", bad}, "parameters of a signature already"},
+		{[]string{"sign", "http://a.test/", "--key-id", "a b", "--secret-file", bad}, `key id "a b"`},
+		{[]string{"sign", "http://a.test/", "--key-id", "a&b", "--secret-file", bad}, `key id "a&b"`},
+		{[]string{"sign", "http://a.test/", "--key-id", "a", "--secret-file", file(t, "short", "short\n")}, "has 5 bytes, at least 32 are wanted"},
+		{[]string{"sign", "http://a.test/", "--key-id", "a", "--secret-file", "no-such-file"}, "no-such-file"},
+		{[]string{"sign", "http://a.test/", "--key-id", "a", "--secret-file", bad, "--for", "0s"}, "--for 0s: a second at least"},
+		{[]string{"sign", "http://a.test/", "--key-id", "a", "--secret-file", bad, "--client", "here"}, `--client "here": write an address prefix`},
+		{[]string{"sign", "http://a.test/", "--key-id", "a", "--secret-file", bad, "--client", "::ffff:192.0.2.0/120"}, "write an address prefix"},
 		{[]string{"demo", "--listen", "here"}, `--listen "here": write an IP address and a port`},
 		{[]string{"load", "https://a.test/", "--root", "192.0.2.1"}, "--root needs --iterate"},
 		{[]string{"resolve", "a..test"}, `name "a..test"`},
@@ -216,7 +230,7 @@ func TestDemoOnce(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"load", "--help"}, {"explain", "--help"}, {"resolve", "--help"}, {"serve", "--help"}, {"check", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"load", "--help"}, {"explain", "--help"}, {"resolve", "--help"}, {"serve", "--help"}, {"check", "--help"}, {"sign", "--help"}} {
 		stdout, _, code := waypost(t, args...)
 		if code != exitOK || !strings.Contains(stdout, "Examples:") {
 			t.Errorf("waypost %s: exit %d, no examples", strings.Join(args, " "), code)
@@ -247,11 +261,14 @@ func TestSplitConnectTo(t *testing.T) {
 	}
 }
 
-// TestCompletion: the shell is told the ready journeys.
+// TestCompletion: the shell is told the ready journeys, and flags.
 func TestCompletion(t *testing.T) {
 	stdout, _, code := waypost(t, "__complete", "lab", "run", "01")
 	if code != exitOK || !strings.HasPrefix(stdout, "01-handshake\n") {
 		t.Errorf("exit %d: %s", code, stdout)
+	}
+	if stdout, _, code := waypost(t, "__complete", "sign", "--s"); code != exitOK || !strings.Contains(stdout, "--secret-file") {
+		t.Errorf("sign: exit %d: %s", code, stdout)
 	}
 }
 

@@ -24,6 +24,9 @@ type Access struct {
 // is hard to guess (RFC 2104 §3).
 const minSecret = 32
 
+// keyBytes are what the id of a key is of: it stands in URLs as it is.
+const keyBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+
 // newAccess compiles the rule; nil where the site is open.
 func newAccess(in *cdn.Access) (*Access, error) {
 	if !in.Closed() {
@@ -32,7 +35,7 @@ func newAccess(in *cdn.Access) (*Access, error) {
 	a := &Access{keys: in.Keys}
 	for i, k := range in.Keys {
 		switch {
-		case !isToken(k.ID):
+		case k.ID == "" || strings.Trim(k.ID, keyBytes) != "":
 			return nil, fmt.Errorf("key id %q: write a word such as 2026a", k.ID)
 		case slices.ContainsFunc(in.Keys[:i], func(other cdn.SigningKey) bool { return other.ID == k.ID }):
 			return nil, fmt.Errorf("there are two keys %q", k.ID)

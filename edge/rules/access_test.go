@@ -86,6 +86,7 @@ func TestPasswordsRefused(t *testing.T) {
 		{cdn.Access{Realm: `a"b`, Users: []cdn.User{{Name: "a", Hash: hash(t, "x")}}}, "without quotes"},
 		{cdn.Access{Keys: []cdn.SigningKey{{ID: "a", Secret: make([]byte, 31)}}}, "at least 32"},
 		{cdn.Access{Keys: []cdn.SigningKey{{ID: "a b", Secret: make([]byte, 32)}}}, "write a word"},
+		{cdn.Access{Keys: []cdn.SigningKey{{ID: "a&b", Secret: make([]byte, 32)}}}, "write a word"},
 		{cdn.Access{Keys: []cdn.SigningKey{{ID: "a", Secret: make([]byte, 32)}, {ID: "a", Secret: make([]byte, 32)}}}, "two keys"},
 	} {
 		if _, err := newAccess(&tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {

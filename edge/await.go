@@ -79,6 +79,8 @@ func (r *request) awaitOther(ctx context.Context) stage {
 	o, err := r.join.Head(ctx)
 	var failed *failure
 	switch {
+	case r.ranged && !r.slicing() && ctx.Err() == nil && (err != nil || !r.inReach(o) || !cache.Matches(r.site.rules, r.in.Fields, &o.Response)):
+		return r.goAlone() // the origin can answer with the part alone
 	case err == nil && !cache.Matches(r.site.rules, r.in.Fields, &o.Response):
 		return r.joinNext(o) // another variant
 	case err == nil && !r.alias.covers(&o.Response), errors.Is(err, store.ErrNotShared) && r.alias.policy != nil:
@@ -114,7 +116,7 @@ func (r *request) joinNext(other *store.Object) stage {
 	if r.joins++; r.joins > maxJoins {
 		return r.goAlone()
 	}
-	lead, join := r.join.Next(r.alike(other))
+	lead, join := r.join.Next(r.in.Fields, r.alike(other))
 	if r.join = join; lead != nil {
 		r.lead(lead)
 	}

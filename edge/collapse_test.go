@@ -142,6 +142,44 @@ func TestCollapsedStrangers(t *testing.T) {
 	})
 }
 
+// TestRangeOfAFill: a Range is answered from a whole that is on its way in, where
+// that has come as far or soon will; else from the origin.
+func TestRangeOfAFill(t *testing.T) {
+	const chunk, chunks = 100 << 10, 10
+	body := strings.Repeat("0123456789", chunk*chunks/10)
+	inWorld(t, func(x wire.Exchange) {
+		if from := x.Request().Fields.Get("Range"); from != "" {
+			x.Respond(206, field.Fields{{Name: "Content-Range", Value: fmt.Sprintf("bytes %d-%d/%d", len(body)-5, len(body)-1, len(body))}}, 5)
+			x.Write([]byte("56789"))
+			return
+		}
+		x.Respond(200, field.Fields{{Name: "Cache-Control", Value: "max-age=60"}}, int64(len(body)))
+		for i := range chunks {
+			x.Write([]byte(body[i*chunk : (i+1)*chunk]))
+			x.Flush()
+			time.Sleep(time.Second)
+		}
+	}, func(w *world) {
+		go w.send(&wire.Request{Path: "/film"})
+		time.Sleep(1500 * time.Millisecond) // two chunks are there
+		for _, tt := range []struct {
+			asks, want string
+			trips      int
+			takes      time.Duration
+		}{
+			{"bytes=3-6", "3456", 1, 0},
+			{"bytes=204800-204804", body[204800:204805], 1, 500 * time.Millisecond}, // with the third
+			{fmt.Sprintf("bytes=%d-", len(body)-5), "56789", 2, 0},
+		} {
+			began := time.Now()
+			g := w.send(&wire.Request{Path: "/film"}, "Range", tt.asks)
+			if g.status != 206 || g.body != tt.want || w.trips() != tt.trips || time.Since(began) != tt.takes {
+				t.Errorf("%s: got %d %q after %v and %d trips, want %q after %v and %d", tt.asks, g.status, g.body, time.Since(began), w.trips(), tt.want, tt.takes, tt.trips)
+			}
+		}
+	})
+}
+
 // TestSlowFiller: who joins reads what is there and then what comes.
 func TestSlowFiller(t *testing.T) {
 	inWorld(t, func(x wire.Exchange) {

@@ -1,15 +1,18 @@
 package edge
 
-import "waypost/edge/store"
+import (
+	"waypost/edge/store"
+	"waypost/http/cache"
+)
 
 // miss has the origin asked for what is not stored, unless it is being
 // asked already: then it waits with the others (collapsed forwarding).
 //
 // HEAD passes: nobody asked for the body. So does Range: the origin answers
 // for the part, which is kept (parts.go), unless the site has its files held
-// in slices, which are then asked for (slices.go). Where a second part is asked for,
-// the whole is fetched behind the client's back if it is small enough
-// (behind.go). Clients who want the same range at once share its fetching with
+// in slices, which are then asked for (slices.go), or the whole is on its way in
+// and has come as far. Where a second part is asked for, the whole is fetched
+// behind the client's back if it is small enough (behind.go). Clients who want the same range at once share its fetching with
 // slices alone: what is shared goes on at the speed of the origin when a client
 // reads slowly or leaves, and players ask for far more than they read.
 //
@@ -18,8 +21,11 @@ import "waypost/edge/store"
 // (relay.go).
 func (r *request) miss() stage {
 	r.status = cacheStatus{fwd: r.missing()}
-	if r.in.Method != "GET" || r.ranged && !r.slicing() {
+	if r.in.Method != "GET" {
 		return toPass
+	}
+	if r.ranged && !r.slicing() {
+		return r.joinWhole()
 	}
 	if r.object == nil && (r.alone || r.edge.marks.has(r.key, r.now)) {
 		r.alone = true
@@ -31,6 +37,35 @@ func (r *request) miss() stage {
 		}
 	}
 	return r.consult("miss")
+}
+
+// joinWhole waits for a fill of the whole that is under way, to answer a Range
+// from it.
+func (r *request) joinWhole() stage {
+	if r.alone || r.object != nil {
+		return toPass
+	}
+	if r.join = r.edge.store.Join(r.key, r.alike(r.entry.Varying())); r.join == nil {
+		return toPass
+	}
+	if r.span.On() && !r.noted {
+		r.noteLookup("collapsed")
+	}
+	return toAwait
+}
+
+// rangeReach is how far behind what has come of a whole a Range may begin to
+// wait for it. Who wants what is farther asks the origin: that can begin there.
+const rangeReach = 256 << 10
+
+// inReach reports whether o, which may still be on its way in, soon has what a
+// Range asks for.
+func (r *request) inReach(o *store.Object) bool {
+	if o.Complete() {
+		return true
+	}
+	ranges, err := cache.ParseRange(r.in.Fields.Get("Range"), o.Size())
+	return o.Size() >= 0 && err == nil && len(ranges) == 1 && ranges[0].Start <= o.Came()+rangeReach
 }
 
 // missing says why the request goes forward, in the words of RFC 9211 §2.2.
@@ -56,7 +91,7 @@ func (r *request) consult(verdict string) stage {
 	var lead *store.Filling
 	if r.alone || r.edge.marks.has(r.key, r.now) {
 		lead = r.edge.store.BeginAlone(r.key)
-	} else if lead, r.join = r.edge.store.BeginLike(r.key, r.alike(r.entry.Varying())); r.join != nil {
+	} else if lead, r.join = r.edge.store.BeginLike(r.key, r.in.Fields, r.alike(r.entry.Varying())); r.join != nil {
 		verdict = "collapsed"
 	} else if r.lookups < maxLookups && r.edge.store.Get(r.key) != r.entry {
 		// Another fill has ended between our look into the store and now.

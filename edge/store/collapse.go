@@ -21,17 +21,17 @@ type fetch struct {
 	number uint64 // in the order in which the shard's fetches began
 
 	// Guarded by the shard's lock.
-	open    bool      // others can join
-	purged  bool      // what it brings must not be stored
-	expired time.Time // of a soft purge: what it brings is stored as it is after that
-	recall  bool      // it comes from the disk, maybe as several objects
-	heir    bool      // it takes over what another has brought, or is stored: see Bequeath, BeginFrom
-	walks   uint64    // purges by a walk that there had been when it began, or that other
+	asked   field.Fields // of the request that it is for; nil: not known
+	open    bool         // others can join
+	purged  bool         // what it brings must not be stored
+	expired time.Time    // of a soft purge: what it brings is stored as it is after that
+	recall  bool         // it comes from the disk, maybe as several objects
+	heir    bool         // it takes over what another has brought, or is stored: see Bequeath, BeginFrom
+	walks   uint64       // purges by a walk that there had been when it began, or that other
 
 	decided chan struct{} // closed when object and err are final
 	object  *Object
 	err     error
-	asked   atomic.Pointer[field.Fields]
 	waiting atomic.Int64 // joiners in Head
 	started atomic.Pointer[Object]
 }
@@ -43,18 +43,34 @@ type fetch struct {
 // Between a Get that found nothing and Begin another leader may have
 // finished; who leads may want to look again.
 func (m *Memory) Begin(key []byte) (lead *Filling, join *Joining) {
-	return m.begin(m.table.hash(key), key, 0, nil)
+	return m.begin(m.table.hash(key), key, 0, nil, nil)
 }
 
-// BeginLike is Begin for a key that is known to have variants: only fetches are
-// joined whose request, as [Filling.Asked] tells, is like by the caller's
-// judgement, or not known. Like must not call the store.
-func (m *Memory) BeginLike(key []byte, like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
-	return m.begin(m.table.hash(key), key, 0, like)
+// BeginLike is Begin for a key that may have variants. Asked are the fields of
+// the request: others learn from them whether to join. They must not change
+// before [Filling.Asked] has given others in their place. Where it is known how
+// variants are chosen, like judges the fields of fetches under way, and only
+// those are joined that it approves of, or whose fields are not known. It must
+// not call the store; nil approves of all.
+func (m *Memory) BeginLike(key []byte, asked field.Fields, like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
+	return m.begin(m.table.hash(key), key, 0, asked, like)
+}
+
+// Join is BeginLike for those who would not lead: nil where there is nothing to join.
+func (m *Memory) Join(key []byte, like func(asked field.Fields) bool) *Joining {
+	s := m.shard(m.table.hash(key))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.fetches[string(key)] {
+		if f.open && f.suits(like) {
+			return &Joining{f}
+		}
+	}
+	return nil
 }
 
 // begin joins the first fetch of the key with a number after that one.
-func (m *Memory) begin(hash uint64, key []byte, after uint64, like func(field.Fields) bool) (*Filling, *Joining) {
+func (m *Memory) begin(hash uint64, key []byte, after uint64, asked field.Fields, like func(field.Fields) bool) (*Filling, *Joining) {
 	s := m.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +84,9 @@ func (m *Memory) begin(hash uint64, key []byte, after uint64, like func(field.Fi
 		}
 		open++
 	}
-	return s.begin(m, hash, key, open < maxFetches), nil
+	lead := s.begin(m, hash, key, open < maxFetches)
+	lead.fetch.asked = asked
+	return lead, nil
 }
 
 // BeginAlone starts a Filling that nobody joins.
@@ -192,17 +210,22 @@ func (j *Joining) Head(ctx context.Context) (*Object, error) {
 // another variant: the next fetch of the same key under way to join whose
 // request is like, as with BeginLike (nil: any), or the lead of a new one.
 // Exactly one of the two is not nil.
-func (j *Joining) Next(like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
+func (j *Joining) Next(asked field.Fields, like func(asked field.Fields) bool) (lead *Filling, join *Joining) {
 	f := j.fetch
-	return f.memory.begin(f.hash, []byte(f.key), f.number, like)
+	return f.memory.begin(f.hash, []byte(f.key), f.number, asked, like)
 }
 
-// Asked tells those who come what request the fetch is for: its fields, which
-// must not change any more.
-func (f *Filling) Asked(fields field.Fields) { f.fetch.asked.Store(&fields) }
+// Asked gives the fields of the request that the fetch is for, in memory that
+// does not change any more. Once it returns, nobody looks at those that
+// BeginLike or Next was given.
+func (f *Filling) Asked(fields field.Fields) {
+	s := f.fetch.memory.shard(f.fetch.hash)
+	s.mu.Lock()
+	f.fetch.asked = fields
+	s.mu.Unlock()
+}
 
-// suits reports whether who judges so may join.
+// suits reports whether who judges so may join. The shard is locked.
 func (f *fetch) suits(like func(field.Fields) bool) bool {
-	asked := f.asked.Load()
-	return like == nil || asked == nil || like(*asked)
+	return like == nil || f.asked == nil || like(f.asked)
 }

@@ -137,7 +137,7 @@ func TestNextVariant(t *testing.T) {
 					}
 					return
 				}
-				lead, join = join.Next(nil)
+				lead, join = join.Next(nil, nil)
 			}
 			mu.Lock()
 			fetched[lang]++
@@ -170,7 +170,7 @@ func TestFetchesPerKeyAreBounded(t *testing.T) {
 	leads := []*Filling{lead}
 	_, join := m.Begin([]byte("k"))
 	for range 3 * maxFetches {
-		next, after := join.Next(nil)
+		next, after := join.Next(nil, nil)
 		if next != nil {
 			leads = append(leads, next)
 			continue

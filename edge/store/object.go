@@ -54,6 +54,13 @@ func (o *Object) Size() int64 {
 	return o.body.announced
 }
 
+// Came is how many bytes of the body are there.
+func (o *Object) Came() int64 {
+	o.body.mu.Lock()
+	defer o.body.mu.Unlock()
+	return o.body.size
+}
+
 // Chunks returns the body of a complete object in the slices in which it is
 // held: one up to 64 KiB, none for an empty body. They must not be written
 // to, nor handed to net.Buffers, which uses up what it is given. It is nil

@@ -121,6 +121,7 @@ type Policy struct {
 	ConnectTimeout   time.Duration // for each of: a free connection, TCP, TLS
 	FirstByteTimeout time.Duration // from the request sent to the response head
 	IdleTimeout      time.Duration // between two reads of a body
+	TunnelTimeout    time.Duration // of silence in a tunnel (WebSocket), both ways
 	// DefaultTTL is a freshness lifetime for responses that state none and
 	// may be stored; 0 leaves it to the heuristic of RFC 9111 §4.2.2.
 	DefaultTTL time.Duration
@@ -142,6 +143,7 @@ func DefaultPolicy() Policy {
 		ConnectTimeout:   3 * time.Second,
 		FirstByteTimeout: 15 * time.Second,
 		IdleTimeout:      15 * time.Second,
+		TunnelTimeout:    5 * time.Minute,
 	}
 }
 

@@ -11,16 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"waypost/cdn"
 	"waypost/fault"
 	"waypost/http/field"
 	"waypost/http/wire"
 	"waypost/trace"
 )
-
-// TunnelIdle is how long a connection that no longer speaks HTTP may be
-// silent in both directions. WebSocket applications send a ping every minute
-// or so; a pair of dead peers costs us two sockets for this long.
-const TunnelIdle = 5 * time.Minute
 
 // tunnelBuffer is what is carried at a time, per direction.
 const tunnelBuffer = 16 << 10
@@ -82,7 +78,9 @@ func asUpgrade(out *wire.Request) {
 }
 
 // carry copies both ways. A side that finishes is finished towards the other
-// (half-close); silence for TunnelIdle, or ctx, ends both.
+// (half-close); ctx ends both, and so does silence for the site's
+// TunnelTimeout: a pair of dead peers costs us two sockets for this long.
+// Bytes that are not taken in that time end it too.
 func (r *request) carry(ctx context.Context, client, origin net.Conn) {
 	cut := context.AfterFunc(ctx, func() {
 		client.Close()
@@ -91,13 +89,17 @@ func (r *request) carry(ctx context.Context, client, origin net.Conn) {
 	defer cut()
 	var latest atomic.Int64 // when a byte last passed, either way
 	latest.Store(time.Now().UnixNano())
+	idle := r.site.Policy.TunnelTimeout
+	if idle == 0 {
+		idle = cdn.DefaultPolicy().TunnelTimeout
+	}
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
-		_, err := haul(origin, client, &latest)
+		_, err := haul(origin, client, &latest, idle)
 		r.finishSide(origin, client, err)
 	}()
-	down, err := haul(client, origin, &latest)
+	down, err := haul(client, origin, &latest, idle)
 	r.finishSide(client, origin, err)
 	<-up
 	r.sent.bytes = down
@@ -117,12 +119,12 @@ func (r *request) finishSide(to, from net.Conn, err error) {
 
 // haul copies from one side to the other until the end of from, which is no
 // error.
-func haul(to, from net.Conn, latest *atomic.Int64) (n int64, err error) {
+func haul(to, from net.Conn, latest *atomic.Int64, idle time.Duration) (n int64, err error) {
 	buf := make([]byte, tunnelBuffer)
 	for {
 		// The other direction may have been busy meanwhile: the silence
 		// counts from the latest byte of both.
-		silent := time.Unix(0, latest.Load()).Add(TunnelIdle)
+		silent := time.Unix(0, latest.Load()).Add(idle)
 		if !time.Now().Before(silent) {
 			return n, fault.New(fault.ConnectionReadTimeout, "tunnel", nil)
 		}
@@ -130,7 +132,7 @@ func haul(to, from net.Conn, latest *atomic.Int64) (n int64, err error) {
 		m, err := from.Read(buf)
 		if m > 0 {
 			latest.Store(time.Now().UnixNano())
-			to.SetWriteDeadline(time.Now().Add(TunnelIdle))
+			to.SetWriteDeadline(time.Now().Add(idle))
 			w, err := to.Write(buf[:m])
 			n += int64(w)
 			if err != nil {

@@ -57,6 +57,7 @@ func (r configReader) sites(s *section, e *Edge) []cdn.Site {
 			t.duration("connect", "For a free connection, and for the TCP and TLS handshakes. 3s where nothing is said.", &site.Policy.ConnectTimeout)
 			t.duration("first_byte", "From the request sent to the response's head. 15s where nothing is said.", &site.Policy.FirstByteTimeout)
 			t.duration("idle", "Between two pieces of a body. 15s where nothing is said.", &site.Policy.IdleTimeout)
+			t.duration("tunnel", "Silence, both ways, after which a tunnel (WebSocket) is closed. 5m where nothing is said: applications send a ping every minute or so.", &site.Policy.TunnelTimeout)
 			t.done()
 		}
 		r.rules(v, &site)

@@ -73,21 +73,28 @@ func (e *edge) report(ctx context.Context, title string, d time.Duration, all ..
 			attackers.Go(func() { e.keepAttacking(under, a, n) })
 		}
 	}
-	v := e.visit(under)
+	before, start := e.cpu(), time.Now()
+	path := "/popular"
+	if len(all) == 1 && all[0].uncached {
+		path = "/fresh"
+	}
+	v := e.visit(under, path)
 	attackers.Wait()
+	cores := float64(e.cpu()-before) / float64(time.Since(start))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if v.peak == 0 {
 		return fmt.Errorf("the edge is gone: %w", e.failure())
 	}
-	fmt.Printf("%-46s memory %4d MB at most, %4d MB at the end; connections %5d; visitor: %3d served, %d not, median %v, worst %v\n",
-		title, v.peak>>20, v.last>>20, v.conns, v.served, v.failed, v.median().Round(100*time.Microsecond), v.worst().Round(100*time.Microsecond))
+	fmt.Printf("%-54s memory %4d MB at most, %4d MB at the end; %.2f cores; connections %5d; visitor: %3d served, %d not, median %v, worst %v\n",
+		title, v.peak>>20, v.last>>20, cores, v.conns, v.served, v.failed, v.median().Round(100*time.Microsecond), v.worst().Round(100*time.Microsecond))
 	return nil
 }
 
 // keepAttacking makes one attacker come back whenever it was thrown out.
 func (e *edge) keepAttacking(ctx context.Context, a attack, n int) {
+	ctx = context.WithValue(ctx, source{}, a.from(n))
 	for ctx.Err() == nil {
 		a.run(ctx, e, n)
 		select {

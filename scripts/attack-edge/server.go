@@ -108,13 +108,36 @@ func (e *edge) memory() (bytes, sockets int) {
 	return kb << 10, len(files)
 }
 
-// content is the origin: things small and large, all to be kept.
+// cpu is the time that the process has had of the machine's processors.
+func (e *edge) cpu() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	const utime, stime, tick = 11, 12, 10 * time.Millisecond // proc_pid_stat(5), from the state on
+	if len(fields) <= stime {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[utime])
+	system, _ := strconv.Atoi(fields[stime])
+	return time.Duration(user+system) * tick
+}
+
+// content is the origin: things small and large, to be kept or not.
 func content(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Cache-Control", "max-age=3600")
 	size := 1 << 10
-	if strings.HasPrefix(r.URL.Path, "/large") {
+	switch r.URL.Path {
+	case "/large":
 		size = largeSize
+	case "/private":
+		size = largeSize
+		w.Header().Set("Cache-Control", "no-store")
+	case "/fresh":
+		w.Header().Set("Cache-Control", "no-store")
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	piece := make([]byte, 32<<10)

@@ -84,6 +84,49 @@ func unread(ctx context.Context, _ *edge, _ int) {
 	<-ctx.Done()
 }
 
+// ordinary asks for one thing after another and reads them: what others are
+// to be compared with.
+func ordinary(ctx context.Context, _ *edge, _ int) {
+	p := openHTTP2(ctx)
+	if p == nil {
+		return
+	}
+	defer p.Close()
+	for err := error(nil); err == nil; {
+		err = p.ask(fmt.Sprintf("/popular?%d", rand.Uint64()))
+	}
+}
+
+// ordinaryConnections asks for one thing on each connection.
+func ordinaryConnections(ctx context.Context, _ *edge, _ int) {
+	for ctx.Err() == nil {
+		p := openHTTP2(ctx)
+		if p == nil {
+			return
+		}
+		_ = p.ask("/popular") // an end is as good as an answer
+		p.Close()
+	}
+}
+
+// ask gets a path and reads all of it.
+func (p *peer) ask(path string) error {
+	id, err := p.get(path)
+	for err == nil {
+		var f http2.Frame
+		if f, err = p.ReadFrame(); err != nil {
+			break
+		}
+		if n := f.Header().Length; f.Header().Type == http2.FrameData && n > 0 {
+			err = p.WriteWindowUpdate(0, n)
+		}
+		if f.Header().StreamID == id && f.Header().Flags.Has(http2.FlagDataEndStream) {
+			return err
+		}
+	}
+	return err
+}
+
 func rapidReset(ctx context.Context, _ *edge, _ int) {
 	p := openHTTP2(ctx)
 	if p == nil {

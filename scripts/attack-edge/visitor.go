@@ -20,13 +20,12 @@ type visits struct {
 // visitPatience is how long a visitor waits for a page.
 const visitPatience = 10 * time.Second
 
-// visit asks for a page that is in the cache, on a connection of its own each
-// time, until ctx ends.
-func (e *edge) visit(ctx context.Context) *visits {
+// visit asks for a page, on a connection of its own each time, until ctx ends.
+func (e *edge) visit(ctx context.Context, path string) *visits {
 	v := &visits{}
 	for ctx.Err() == nil {
 		start := time.Now()
-		if fetched() {
+		if fetched(path) {
 			v.served++
 		} else {
 			v.failed++
@@ -42,15 +41,15 @@ func (e *edge) visit(ctx context.Context) *visits {
 	return v
 }
 
-func fetched() bool {
-	d := net.Dialer{Timeout: visitPatience}
+func fetched(path string) bool {
+	d := net.Dialer{Timeout: visitPatience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	c, err := d.DialContext(context.Background(), "tcp", plainAddr)
 	if err != nil {
 		return false
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(visitPatience))
-	_, _ = io.WriteString(c, "GET /popular HTTP/1.1\r\nHost: www.shop.test\r\nConnection: close\r\n\r\n")
+	_, _ = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: www.shop.test\r\nConnection: close\r\n\r\n")
 	b, err := io.ReadAll(c)
 	return err == nil && strings.HasPrefix(string(b), "HTTP/1.1 200 ")
 }

@@ -53,6 +53,7 @@ func (c *serverConn) awaitRequest() (x *h1Exchange, isParked bool) {
 		return c.h1, false
 	}
 	c.state.Store(connIdle)
+	c.srv.turnedIdle()
 	if c.srv.stopping.Load() {
 		return nil, false
 	}

@@ -257,6 +257,7 @@ func (x *h2Exchange) finish() {
 	}
 	h.running--
 	h.c.srv.handlers.Add(-1)
+	h.turnedIdle()
 	if h.err != nil {
 		h.room.Broadcast()
 	}

@@ -249,9 +249,18 @@ func (h *h2Server) streamGone() {
 		return
 	}
 	h.leaveIfDone()
+	h.turnedIdle()
 	h.idleSince = time.Now()
 	if !h.idleArmed && !h.goingAway {
 		h.armIdle(h2Linger)
+	}
+}
+
+// turnedIdle tells the server when nothing is under way: neither a stream nor
+// a handler whose stream has ended.
+func (h *h2Server) turnedIdle() {
+	if h.running == 0 && len(h.streams) == 0 {
+		h.c.srv.turnedIdle()
 	}
 }
 

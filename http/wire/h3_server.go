@@ -242,6 +242,7 @@ func (h *h3Server) streamGone() {
 	if h.open > 0 {
 		return
 	}
+	h.srv.turnedIdle()
 	h.idleSince = time.Now()
 	switch {
 	case h.goingAway:

@@ -40,7 +40,7 @@ type Limits struct {
 	DrainBytes int64
 	// Connections bounds the open connections of a server. At the limit an
 	// idle connection is closed for a new one; while none is idle, new ones
-	// wait in the listener's backlog.
+	// wait in the listener's backlog. Servers with the same Places share it.
 	Connections int
 	// ConnectionsPerClient bounds those of one client: of one IPv4 address, or
 	// one /64 of IPv6 (see ClientOf). Behind a balancer that says whom it

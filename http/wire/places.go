@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Places counts connections: all of them, and those of each client. Servers
@@ -19,10 +20,11 @@ import (
 type Places struct {
 	once    sync.Once
 	mu      sync.Mutex
-	left    *sync.Cond // a connection left, or a server stops
+	left    *sync.Cond // a connection left or turned idle, or a server stops
 	conns   map[connection]place
 	clients map[netip.Addr]int
 	came    uint64
+	waiting atomic.Int32 // connections that wait for a place
 }
 
 // place is what is known about an open connection.
@@ -188,12 +190,14 @@ func (p *Places) evictIdle() bool {
 }
 
 // admit makes c one of the connections, with what was claimed for client. At
-// the limit it closes an idle one for it, or waits until one leaves; false
-// when the server stops.
+// the limit it closes an idle one for it, or waits until one leaves or turns
+// idle; false when the server stops.
 func (v *serving) admit(ctx context.Context, c *serverConn, client netip.Addr) bool {
 	p := v.places
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.waiting.Add(1) // before the look at who is idle: who turns idle after it sees that
+	defer p.waiting.Add(-1)
 	for len(p.conns) >= v.limits.Connections && ctx.Err() == nil {
 		if !p.evictIdle() {
 			p.left.Wait()
@@ -231,6 +235,14 @@ func (v *serving) forget(c connection) {
 	defer v.places.mu.Unlock()
 	v.places.remove(c)
 	v.places.left.Broadcast()
+}
+
+// turnedIdle is told when a connection carries no exchange any more: who waits
+// for a place may have its. Locks may be held.
+func (v *serving) turnedIdle() {
+	if v.places.waiting.Load() > 0 {
+		go v.wakeAll()
+	}
 }
 
 // wakeAll has those who wait look again.

@@ -401,3 +401,36 @@ func TestPlacesTable(t *testing.T) {
 		t.Errorf("%v allocations for a connection", n)
 	}
 }
+
+// TestPlaceOfWhoTurnsIdle: a connection that has become idle makes room for
+// one that came while all were busy.
+func TestPlaceOfWhoTurnsIdle(t *testing.T) {
+	for _, proto := range []string{"HTTP1", "HTTP2"} {
+		t.Run(proto, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const busy = 3 * time.Second
+				l := serveMem(t, &Server{Limits: Limits{Connections: 2}, Handler: HandlerFunc(func(x Exchange) {
+					if x.Request().Path == "/busy" {
+						time.Sleep(busy)
+					}
+					echo(x)
+				})})
+				for range 2 {
+					if proto == "HTTP2" {
+						greeted(t, l).headers(1, true, ":method: GET", ":scheme: http", ":authority: h", ":path: /busy")
+						continue
+					}
+					c, err := l.dial(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					send(t, c, "GET /busy HTTP/1.1\r\nHost: h\r\n\r\n")
+				}
+				synctest.Wait()
+				if took := visit(t, l); took > busy+evictTime {
+					t.Errorf("a visitor waited %v although two connections are idle after %v", took, busy)
+				}
+			})
+		})
+	}
+}

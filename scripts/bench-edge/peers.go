@@ -33,7 +33,7 @@ var peers = []peer{
 
 func waypost(b *bench) ([]string, error) {
 	return []string{
-		b.binary, "edge", "--memory", "1GiB",
+		b.binary, "edge", "--memory", "1GiB", "--connections-per-client", "0", // all come from one address
 		"--listen", fmt.Sprintf("127.0.0.1:%d", plainPort),
 		"--listen-tls", fmt.Sprintf("127.0.0.1:%d", tlsPort), "--cert", b.cert, "--key", b.key,
 		"--origin", fmt.Sprintf("http://127.0.0.1:%d", originPort),

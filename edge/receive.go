@@ -22,6 +22,10 @@ func (r *request) receive() stage {
 		return r.refuse(problem{status: 405, kind: fault.HTTPRequestDenied, allow: true,
 			reason: in.Method + " is not served here"})
 	}
+	if r.extended() && !field.Is(in.Upgrade, "websocket") {
+		return r.refuse(problem{status: 501, kind: fault.ProxyInternalResponse, // RFC 9220 §3
+			reason: "the protocol " + strconv.Quote(in.Upgrade) + " is not served here; websocket is"})
+	}
 	r.host = appendHost(r.host[:0], in.Authority)
 	r.settleAuthority()
 	if path := cache.ResolveDots(in.Path); len(path) != len(in.Path) {

@@ -175,3 +175,47 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 		}
 	})
 }
+
+// TestExtendedConnectRefused: what is no WebSocket is not served; a success of
+// the origin that changes no protocol is none, and other answers pass.
+func TestExtendedConnectRefused(t *testing.T) {
+	for _, tt := range []struct {
+		protocol string
+		origin   int
+		want     int
+		told     string
+	}{
+		{"foo", 200, 501, "waypost-t1; error=proxy_internal_response"},
+		{"h2c", 200, 501, "waypost-t1; error=proxy_internal_response"},
+		{"websocket", 200, 502, "waypost-t1; error=http_upgrade_failed"},
+		{"websocket", 204, 502, "waypost-t1; error=http_upgrade_failed"},
+		{"websocket", 302, 302, ""},
+		{"websocket", 403, 403, ""},
+		{"websocket", 426, 426, ""},
+	} {
+		inWorld(t, replying(tt.origin, "", "X-Of", "origin"), func(w *world) {
+			c, stop := w.secured(true, "www.shop.test")
+			defer stop()
+			raw, err := c.Network.Dial(context.Background(), netip.AddrPortFrom(edgeAddr, 443))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := tls.Client(raw, &tls.Config{RootCAs: c.Roots, ServerName: "www.shop.test", NextProtos: []string{"h2"}})
+			h2, err := wire.NewClient(conn, "h2", wire.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h2.Close()
+			resp, err := h2.Do(context.Background(), &wire.Request{Method: "GET", Scheme: "https", Authority: "www.shop.test", Path: "/chat", Upgrade: tt.protocol})
+			if err != nil {
+				t.Fatalf("%s, %d: %v", tt.protocol, tt.origin, err)
+			}
+			if status := resp.Fields.Join("Proxy-Status"); resp.Status != tt.want || !strings.HasPrefix(status, tt.told) || (status == "") != (tt.told == "") {
+				t.Errorf("%s, %d: %d, Proxy-Status %q, want %d", tt.protocol, tt.origin, resp.Status, status, tt.want)
+			}
+			if asked := w.trips(); (asked > 0) != (tt.protocol == "websocket") {
+				t.Errorf("%s: the origin was asked %d times", tt.protocol, asked)
+			}
+		})
+	}
+}

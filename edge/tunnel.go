@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,13 @@ func (r *request) tunnel() stage {
 	switch {
 	case err != nil:
 		r.failure = err
+		return toFail
+	case resp.Upgraded == nil && r.extended() && resp.Status < 300:
+		// There, 2xx says that the tunnel is open (RFC 8441 §5).
+		resp.Body.Close()
+		r.noteFetch(r.came(resp))
+		r.failure = fault.New(fault.HTTPUpgradeFailed, "upgrade to "+r.in.Upgrade,
+			errors.New("the origin answered with status "+strconv.Itoa(resp.Status)))
 		return toFail
 	case resp.Upgraded == nil:
 		r.answered = resp

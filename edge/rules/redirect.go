@@ -257,6 +257,7 @@ func (r *Redirect) apply(at *Place) Place {
 		}
 		to.Target += joint + query
 	}
+	to.Target = encoded(to.Target)
 	to.Path, _ = Normal(nil, to.Target)
 	return to
 }

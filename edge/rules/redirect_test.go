@@ -91,6 +91,39 @@ func TestRedirectLoops(t *testing.T) {
 	}
 }
 
+// TestRedirectEncodes: a Location is a URL, whatever the request's was.
+func TestRedirectEncodes(t *testing.T) {
+	for _, tt := range []struct{ to, target, want string }{
+		{"https://$host$path", `/a"b?q="><script>`, "https://shop.test/a%22b?q=%22%3E%3Cscript%3E"},
+		{"/new/$1", "/<x>", "https://shop.test/new/%3Cx%3E"},
+		{"/new/$1", "/a|b^c`{}\\[]?a[]=1", "https://shop.test/new/a%7Cb%5Ec%60%7B%7D%5C%5B%5D?a%5B%5D=1"},
+		{"/new/$1", "/50%?q=%zz%41%4", "https://shop.test/new/50%25?q=%25zz%41%254"},
+		{"/new/$1", "/\xff", "https://shop.test/new/%FF"},
+		{"/new/$1", "/a%20b;c=d,e:@!$&'()*+?x=/?~-._", "https://shop.test/new/a%20b;c=d,e:@!$&'()*+?x=/?~-._"},
+	} {
+		r, err := NewRedirect(cdn.Redirect{Path: "/*", To: tt.to, Status: 302})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := (Redirects{r}).Find(Place{Scheme: "https", Authority: "shop.test", Host: "shop.test", Target: tt.target, Path: strings.SplitN(tt.target, "?", 2)[0]}, ourHost); got.To != tt.want {
+			t.Errorf("%s: %s → %s, want %s", tt.to, tt.target, got.To, tt.want)
+		}
+	}
+	loop := Redirects{must(t, cdn.Redirect{To: "https://$host$path", Status: 302})}
+	if got, _ := loop.Find(place(`https://shop.test/?q="`), ourHost); !strings.Contains(got.Loop, "leads back") {
+		t.Errorf("a circle with a quote: %+v", got)
+	}
+}
+
+func must(t *testing.T, in cdn.Redirect) *Redirect {
+	t.Helper()
+	r, err := NewRedirect(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestRedirectRefused(t *testing.T) {
 	for _, tt := range []struct {
 		rule cdn.Redirect
@@ -150,7 +183,7 @@ func FuzzRedirect(f *testing.F) {
 			}
 			named = host == strings.ReplaceAll(want, "$$", "$")
 		}
-		if !slash || !named || strings.ContainsAny(turn.To, " \r\n#") {
+		if !slash || !named || strings.ContainsAny(turn.To, " \r\n#\"<>\\^`{|}") {
 			t.Errorf("%s → %s sends %s to %s", path, to, target, turn.To)
 		}
 	})

@@ -7,8 +7,10 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"waypost/cdn"
+	"waypost/http/wire"
 )
 
 // TestResponseSplitting: an origin that has been made to write more than its
@@ -86,4 +88,51 @@ func answerRaw(c net.Conn, out string) {
 			return
 		}
 	}
+}
+
+// TestUnaskedNotModified: a 304 to a request without a condition is no response
+// (RFC 9110 §15.4.5): the client is told so, and nothing is stored. To the
+// client's own condition it is one.
+func TestUnaskedNotModified(t *testing.T) {
+	always := replying(304, "", "Cache-Control", "max-age=60", "ETag", `"1"`)
+	for _, tt := range []struct {
+		method string
+		fields []string
+		want   int
+	}{
+		{"GET", nil, 502},
+		{"HEAD", nil, 502},
+		{"GET", []string{"Range", "bytes=0-1"}, 502},
+		{"GET", []string{"If-None-Match", `"1"`}, 502}, // what is for the store is asked for without
+		{"HEAD", []string{"If-None-Match", `"1"`}, 304},
+		{"GET", []string{"If-None-Match", `"1"`, "If-Match", `"1"`}, 304}, // passed on
+		{"GET", []string{"If-Match", `"1"`}, 502},
+	} {
+		inWorld(t, always, func(w *world) {
+			g := w.do(&wire.Request{Method: tt.method, Path: "/"}, tt.fields...)
+			told := g.fields.Join("Proxy-Status")
+			if g.status != tt.want || tt.want == 502 && !strings.Contains(told, "error=http_protocol_error; details=\"the origin server answered 304") {
+				t.Errorf("%s %q: %v, Proxy-Status %q, want %d", tt.method, tt.fields, g, told, tt.want)
+			}
+			if n := w.edge.store.Len(); n != 0 {
+				t.Errorf("%s %q: %d objects are stored", tt.method, tt.fields, n)
+			}
+		})
+	}
+	// What is stored serves on where the origin has nothing else to say.
+	stale := false
+	inWorld(t, func(x wire.Exchange) {
+		if stale {
+			reply(x, 304, "", "ETag", `"2"`) // which confirms nothing that we have
+			return
+		}
+		reply(x, 200, "page", "Cache-Control", "max-age=1, stale-if-error=60", "ETag", `"1"`)
+	}, func(w *world) {
+		w.get("/")
+		stale = true
+		time.Sleep(2 * time.Second)
+		if g := w.get("/"); g.status != 200 || g.body != "page" {
+			t.Errorf("got %v", g)
+		}
+	})
 }

@@ -109,6 +109,9 @@ func (r *request) blame() problem {
 		p.timer = timerText(t)
 	}
 	p.reason = meaning(p.kind)
+	if errors.Is(r.failure, errUnasked) {
+		p.reason = errUnasked.Error()
+	}
 	if p.details = details(r.failure); r.span.On() {
 		p.details = r.failure.Error()
 	}

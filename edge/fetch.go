@@ -1,10 +1,14 @@
 package edge
 
 import (
+	"errors"
 	"time"
 
+	"waypost/fault"
 	"waypost/fetch"
 	"waypost/http/cache"
+	"waypost/http/wire"
+	"waypost/upstream"
 )
 
 // fetch asks the origin and sees to what it says.
@@ -64,10 +68,14 @@ func (f *fill) exchange() (*fetch.Response, error) {
 		f.edge.troubled(f.site, report)
 	}
 	if err == nil {
-		f.edge.inbound(resp, f.received)
-		f.ruled.inward(f.out.Method, &resp.Fields, f.span)
+		err = unasked(&f.out, resp, report)
 	}
-	return resp, err
+	if err != nil {
+		return nil, err
+	}
+	f.edge.inbound(resp, f.received)
+	f.ruled.inward(f.out.Method, &resp.Fields, f.span)
+	return resp, nil
 }
 
 // fail tells everybody that the origin brought no answer.
@@ -81,4 +89,21 @@ func (f *fill) fail(failed *failure) {
 // head is the origin's response as package cache wants it.
 func (f *fill) head(resp *fetch.Response) *cache.Response {
 	return &cache.Response{Status: resp.Status, Fields: resp.Fields, Asked: f.asked, Received: f.received}
+}
+
+// errUnasked is in words for a visitor, too.
+var errUnasked = errors.New("the origin server answered 304 (not modified) to a request without a condition")
+
+// unasked is the error of a 304 that answers no condition: it stands for
+// something that nobody has (RFC 9110 §15.4.5), and is no response to a GET or
+// HEAD without one. It closes the body then, and puts the fault on report.
+func unasked(out *wire.Request, resp *fetch.Response, report *upstream.Report) error {
+	if resp.Status != 304 || out.Method != "GET" && out.Method != "HEAD" ||
+		out.Fields.Has("If-None-Match") || out.Fields.Has("If-Modified-Since") {
+		return nil
+	}
+	resp.Body.Close()
+	report.Fault = fault.HTTPProtocolError
+	report.Err = fault.New(report.Fault, out.Method+" "+out.Path, errUnasked)
+	return report.Err
 }

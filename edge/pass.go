@@ -68,6 +68,9 @@ func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Resp
 	}
 	resp, report, err := r.site.origin.Do(ctx, out, r.key)
 	r.report = report
+	if err == nil {
+		err = unasked(out, resp, report)
+	}
 	if err != nil {
 		r.noteFetch(nil)
 		return nil, err

@@ -64,13 +64,13 @@ func (f *fill) exchange() (*fetch.Response, error) {
 	resp, report, err := f.site.origin.Do(f.ctx, &f.out, f.key)
 	f.received = time.Now()
 	f.report = report
-	if err != nil && f.ctx.Err() == nil {
-		f.edge.troubled(f.site, report)
-	}
 	if err == nil {
 		err = unasked(&f.out, resp, report)
 	}
 	if err != nil {
+		if f.ctx.Err() == nil {
+			f.edge.troubled(f.site, report)
+		}
 		return nil, err
 	}
 	f.edge.inbound(resp, f.received)

@@ -47,9 +47,10 @@ func (r *request) tunnel() stage {
 	case resp.Upgraded == nil && r.extended() && resp.Status < 300:
 		// There, 2xx says that the tunnel is open (RFC 8441 §5).
 		resp.Body.Close()
-		r.noteFetch(r.came(resp))
 		r.failure = fault.New(fault.HTTPUpgradeFailed, "upgrade to "+r.in.Upgrade,
 			errors.New("the origin answered with status "+strconv.Itoa(resp.Status)))
+		r.report.Fault, r.report.Err = fault.HTTPUpgradeFailed, r.failure
+		r.noteFetch(r.came(resp))
 		return toFail
 	case resp.Upgraded == nil:
 		r.answered = resp

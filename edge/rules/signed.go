@@ -94,7 +94,7 @@ func (s *signed) present() bool { return s.signature != "" }
 // mac is the signature that a secret makes.
 func (s *signed) mac(secret []byte) []byte {
 	m := hmac.New(sha256.New, secret)
-	m.Write(cache.AppendTarget(nil, s.target))
+	m.Write(cache.AppendTarget(nil, cache.ResolveDots(s.target)))
 	m.Write([]byte("\n" + s.expires + "\n" + s.client))
 	return m.Sum(nil)
 }

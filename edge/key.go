@@ -40,7 +40,8 @@ func (r *request) astray() *trace.Decision {
 		Because: r.ruled.stray, Remedy: "list the value under the site's key"}
 }
 
-// drop drops every variant of a target, and what else answers for it.
+// drop drops every variant of a target, and what else answers for it, but for
+// what this request itself may bring.
 func (r *request) drop(path string) {
 	if r.site.owner != nil {
 		path, r.target = r.site.owner.Key.Target(r.target, path)
@@ -49,8 +50,9 @@ func (r *request) drop(path string) {
 	n := len(r.key)
 	for _, ending := range r.site.owner.Endings() {
 		r.key = append(r.key[:n], ending...)
-		r.edge.store.Purge(r.key)
+		r.edge.store.PurgeBut(r.key, r.expected.whole)
 		r.edge.store.Purge(r.partsKey())
+		r.edge.store.PurgeBut(r.key, r.expected.whole) // it may have been put together of the parts
 		r.edge.dropAliased(r.site, r.key)
 	}
 	r.key = r.key[:n]

@@ -113,7 +113,7 @@ func (r *request) lookupRest() *store.Object {
 func (r *request) keepPart(resp *fetch.Response) bool {
 	came := r.came(resp)
 	held, ok := cache.PartOf(came)
-	if !ok || variesByUs(resp.Fields) || endless(resp) || resp.Length > held.Length ||
+	if !ok || r.expected.part == nil || variesByUs(resp.Fields) || endless(resp) || resp.Length > held.Length ||
 		cache.StorePart(r.received, r.site.rules, &r.ask, came).Action != cache.Keep {
 		return false
 	}
@@ -127,11 +127,10 @@ func (r *request) keepPart(resp *fetch.Response) bool {
 	}
 	head := cache.StoredPart(r.site.rules, &r.ask, came, held)
 	head.Fields.Del("Trailer")
-	key := r.partsKey()
+	r.keeping = r.expected.part
 	if held.Whole() {
-		key = r.key
+		r.keeping = r.expected.whole
 	}
-	r.keeping = r.edge.store.BeginAlone(key)
 	r.part = r.keeping.Start(head, held.Length, true, nil)
 	r.status.stored = r.part.Kept()
 	r.measure(r.part)
@@ -186,13 +185,17 @@ func (r *request) joinParts() {
 }
 
 // merge stores all of first and what second has beyond the bytes that both
-// have, in place of the two. It reports whether that is still a part.
+// have, in place of the two, unless they are purged meanwhile. It reports
+// whether that is still a part.
 func (r *request) merge(head *cache.Response, held cache.Part, first, second *store.Object, between int64) bool {
 	key := r.partsKey()
 	if held.Whole() {
 		key = r.key
 	}
-	f := r.edge.store.BeginAlone(key)
+	f := r.edge.store.BeginFrom(key, first, second)
+	if f == nil {
+		return false
+	}
 	defer f.Abort(errGivenUp)
 	merged := f.Start(head, held.Length, true, nil)
 	for _, chunk := range first.Chunks() {

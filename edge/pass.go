@@ -27,6 +27,7 @@ func (r *request) pass() stage {
 	r.fetching = r.span.Child()
 	out := r.forwarded()
 	out.Upgrade = ""
+	r.expect()
 	relay := &interims{x: r.x, ruled: &r.ruled, span: r.fetching}
 	out.Interim = relay.inform
 	defer relay.stop()

@@ -164,7 +164,8 @@ func (e *Edge) purgeKeys(text string) (keys [][]byte, err error) {
 	}
 	for _, ending := range site.owner.Endings() {
 		whole := slices.Concat(key, []byte(ending))
-		keys = append(keys, whole, slices.Concat(whole, []byte(partsSuffix)))
+		// Of the whole once more, that may have been put together of the parts.
+		keys = append(keys, whole, slices.Concat(whole, []byte(partsSuffix)), whole)
 		for _, home := range e.aliases.homesOf(site.Name, string(whole)) {
 			keys = append(keys, []byte(home))
 		}

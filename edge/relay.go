@@ -26,6 +26,7 @@ func (r *request) relay() stage {
 	} else {
 		r.keep(resp)
 	}
+	r.unexpect()
 	defer func() { r.noteFetch(r.came(resp)) }()
 	stop := r.breakOff(resp)
 	defer stop()
@@ -152,7 +153,7 @@ func (r *request) invalidate(resp *fetch.Response) {
 // §9.3.3), or that to a GET which went alone because earlier ones were not to
 // be kept.
 func (r *request) keep(resp *fetch.Response) {
-	if r.in.Method != "POST" && !r.alone || variesByUs(resp.Fields) || endless(resp) {
+	if r.expected.whole == nil || r.in.Method != "POST" && !r.alone || variesByUs(resp.Fields) || endless(resp) {
 		return
 	}
 	came := r.came(resp)
@@ -162,7 +163,7 @@ func (r *request) keep(resp *fetch.Response) {
 	if asked := r.in.Path; r.in.Method == "POST" && (r.makeKey() != toLookup || r.in.Path != asked) {
 		return // the origin was told more than the key
 	}
-	r.keeping = r.edge.store.BeginAlone(r.key)
+	r.keeping = r.expected.whole
 	o := r.keeping.Start(kept(r.site.rules, &r.ask, came), resp.Length, true, nil)
 	r.status.stored = o.Kept()
 	r.measure(o)

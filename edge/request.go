@@ -56,6 +56,7 @@ type request struct {
 	failure   error // why the origin brought no answer
 	limited   *limitedBody
 	release   context.CancelFunc // ends what is not bound to the client's context
+	expected  expected           // where what is relayed would be kept
 	keeping   *store.Filling     // of what is kept while it is relayed
 	press     *rules.Stream      // compresses what is relayed; nil: nothing does
 	complete  bool               // and has come to its end
@@ -110,6 +111,7 @@ func (r *request) letGo() {
 	if r.holding != nil {
 		r.holding.LetGo()
 	}
+	r.unexpect()
 	if r.keeping != nil {
 		r.keeping.Abort(errGivenUp) // unless it was committed
 	}

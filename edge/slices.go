@@ -164,15 +164,15 @@ func (f *fill) index(resp *fetch.Response, came *cache.Response, got cache.Part)
 	index := f.stands(came, cache.Part{Range: cache.Range{Length: f.slice.size}, Size: got.Size})
 	key := sliceKey(nil, string(f.key), index, f.slice.number)
 	filling, _ := f.edge.store.Begin(key)
-	kept := true
-	if filling != nil {
-		defer filling.Abort(errGivenUp)
-		kept = filling.Start(f.stands(came, got), got.Length, true, nil).Kept()
-	}
 	o := f.filling.Start(index, 0, true, f.confirm)
 	f.stored = f.filling.Commit()
 	f.share(o)
+	kept := true
 	if filling != nil {
+		// Without its index, as where that was purged on its way, it is kept for
+		// nobody.
+		defer filling.Abort(errGivenUp)
+		kept = filling.Start(f.stands(came, got), got.Length, f.stored, nil).Kept()
 		f.mu.Lock()
 		f.filling = filling // who reads the slice keeps the fill going
 		f.mu.Unlock()

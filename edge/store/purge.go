@@ -20,9 +20,21 @@ import (
 // another try is worth it. It is in [Memory.Disk], too.
 func (m *Memory) Purge(key []byte) (int, error) {
 	onDisk, _ := m.shelf.purge(string(key)) // tried again below
-	n := m.purge(key)
+	n := m.purge(key, nil)
 	_, err := m.shelf.purge(string(key))
 	return n + onDisk, err
+}
+
+// PurgeBut is Purge by the one who fills mine, which may be nil: what that
+// brings is not what is purged. The error is told by DiskChanged only.
+func (m *Memory) PurgeBut(key []byte, mine *Filling) {
+	var spared *fetch
+	if mine != nil {
+		spared = mine.fetch
+	}
+	_, _ = m.shelf.purge(string(key)) // tried again below
+	m.purge(key, spared)
+	_, _ = m.shelf.purge(string(key)) // Disk has it
 }
 
 // Drop takes one object out of memory, where it is still there; the others
@@ -88,13 +100,16 @@ func (m *Memory) forget(o *Object) {
 	}
 }
 
-func (m *Memory) purge(key []byte) int {
+// purge drops what is in memory under key, and marks the fetches but one.
+func (m *Memory) purge(key []byte, spared *fetch) int {
 	hash := m.table.hash(key)
 	s := m.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.fetches[string(key)] {
-		f.purge()
+		if f != spared {
+			f.purge()
+		}
 	}
 	n := m.table.find(hash, key)
 	if n == nil {
@@ -114,7 +129,7 @@ func (m *Memory) PurgeFamily(name []byte) (int, error) {
 		}
 	})
 	for _, key := range m.table.family(family) {
-		n += m.purge([]byte(key))
+		n += m.purge([]byte(key), nil)
 	}
 	_, err := m.shelf.purgeFamily(family)
 	return n, err
@@ -180,10 +195,14 @@ func (m *Memory) Expire(now time.Time, key []byte) (int, error) {
 	if e == nil {
 		return onDisk, err
 	}
+	n := onDisk
 	for _, o := range e.Variants {
-		m.Refresh(key, o, o.Expired(now))
+		if !o.Purged.Equal(now) { // else this has been done
+			m.Refresh(key, o, o.Expired(now))
+			n++
+		}
 	}
-	return len(e.Variants) + onDisk, err
+	return n, err
 }
 
 // ExpireMatching ends the freshness of every stored object that match

@@ -76,6 +76,7 @@ type Edge struct {
 	Memory       int64            // bytes of cache in memory
 	Store        string           // directory of the cache on disk; "": there is none
 	StoreSize    int64            // bytes that its files may take
+	FilledFrom   []string         // the origins of all that is in Store; what is of others is dropped at the start. Empty: it is not looked at
 	ProxyFrom    []netip.Prefix   // load balancers that speak the PROXY protocol
 	PerClient    int              // connections that one client may have; 0: any number
 	Resolvers    []netip.AddrPort // ask for the origins' names here; empty: the system's

@@ -105,6 +105,9 @@ func (n *Node) openDisk(objects *store.Memory) error {
 	if err != nil {
 		return fmt.Errorf("edge.store: %w", err)
 	}
+	if err := n.ownStore(log); err != nil {
+		return fmt.Errorf("edge.store: %w", errors.Join(err, log.Close()))
+	}
 	n.options.Log.Info("cache on disk", "directory", c.Store, "objects", log.Len(), "bytes", log.Bytes())
 	objects.PutOn(log)
 	return nil

@@ -252,3 +252,47 @@ func TestEdgeForEveryName(t *testing.T) {
 		}
 	}
 }
+
+// TestEdgeWithAnotherOrigin: what a store has of one origin is not served for
+// another; a server more beside the same one changes nothing.
+func TestEdgeWithAnotherOrigin(t *testing.T) {
+	var origins [2]string
+	for i := range origins {
+		o := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=600")
+			w.Header().Set("Origin-Number", fmt.Sprint(i))
+		}))
+		defer o.Close()
+		origins[i] = o.URL
+	}
+	dir, edge := t.TempDir(), freePort(t)
+	for i, tt := range []struct {
+		origins []string
+		hit     bool
+		said    string
+	}{
+		{origins[:1], false, ""},
+		{origins[:1], true, ""},
+		{origins[:], true, ""},
+		{[]string{origins[1]}, true, ""},
+		{[]string{"http://127.0.0.1:1"}, false, "the cache on disk is of another origin: it is emptied"},
+		{origins[:1], false, "the cache on disk is of another origin: it is emptied"},
+	} {
+		args := []string{"edge", "--listen", edge, "--store", dir}
+		for _, o := range tt.origins {
+			args = append(args, "--origin", o)
+		}
+		cmd, said := started(t, args...)
+		http.DefaultClient.CloseIdleConnections()
+		if got := strings.Contains(cacheStatus(t, "http://"+edge+"/"), "; hit"); got != tt.hit {
+			t.Errorf("start %d: hit %v, want %v", i+1, got, tt.hit)
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		account := said()
+		if err := cmd.Wait(); err != nil || tt.said == "" && strings.Contains(account, "emptied") || !strings.Contains(account, tt.said) {
+			t.Errorf("start %d: %v, says %s", i+1, err, account)
+		}
+	}
+}

@@ -81,7 +81,6 @@ func TestVirtualRunsAnOrdinaryProgram(t *testing.T) {
 	for range 2 {
 		c := start(t, "pages", "-made-up-flag", "word")
 		c.Stdin = strings.NewReader("typed")
-		began := time.Now()
 		out, err := c.CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 3 {
@@ -94,9 +93,6 @@ func TestVirtualRunsAnOrdinaryProgram(t *testing.T) {
 			t.Errorf("said %q the second time, %q the first", out, first)
 		}
 		first = string(out)
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("a thousand virtual hours took %s", took)
-		}
 	}
 }
 

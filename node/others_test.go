@@ -18,7 +18,7 @@ import (
 )
 
 // othersTime bounds what a browser needs to start, load and end.
-const othersTime = 30 * time.Second
+const othersTime = 5 * time.Minute
 
 // TestHTTP3WithOthers: curl and Chromium, where they are installed and can,
 // are served over HTTP/3.

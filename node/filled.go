@@ -18,9 +18,6 @@ import (
 // host would serve those of one origin in the place of another's.
 const originsFile = "origins"
 
-// maxOrigins bounds what is read of it.
-const maxOrigins = 64 << 10
-
 // ownStore empties a log that was filled from other origins than those of the
 // configuration, where that names them, and notes these. Servers come and go:
 // where one is still the same, so is the content. What has no note is taken
@@ -31,11 +28,11 @@ func (n *Node) ownStore(log *disk.Log) error {
 		return nil
 	}
 	name := filepath.Join(n.config.Edge.Store, originsFile)
-	text, err := readSome(name)
+	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	before := strings.Fields(text)
+	before := strings.Fields(string(text))
 	if slices.Equal(before, from) {
 		return nil
 	}
@@ -51,21 +48,6 @@ func (n *Node) ownStore(log *disk.Log) error {
 		return err
 	}
 	return os.Rename(name+".new", name)
-}
-
-// readSome reads the beginning of a file.
-func readSome(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	text := make([]byte, maxOrigins)
-	n, err := f.Read(text)
-	if n == 0 && err != nil {
-		return "", nil // it is empty
-	}
-	return string(text[:n]), nil
 }
 
 // empty deletes every record of a log.

@@ -64,6 +64,7 @@ func (f *fill) exchange() (*fetch.Response, error) {
 	resp, report, err := f.site.origin.Do(f.ctx, &f.out, f.key)
 	f.received = time.Now()
 	f.report = report
+	f.edge.circled(f.site, report)
 	if err == nil {
 		err = unasked(&f.out, resp, report)
 	}

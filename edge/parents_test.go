@@ -9,6 +9,7 @@ import (
 
 	"waypost/cdn"
 	"waypost/edge/store"
+	"waypost/fault"
 	"waypost/fetch"
 	"waypost/http/wire"
 	"waypost/trace"
@@ -84,6 +85,30 @@ func TestParentCircle(t *testing.T) {
 			t.Errorf("CDN-Loop %q, %d trips", asked.Fields.Join("CDN-Loop"), w.trips())
 		}
 	}, setting{site: viaParent})
+}
+
+// TestParentOfTheSameName: a parent that takes every request for one that comes
+// back is of no use, and whoever operates the edge is told so.
+func TestParentOfTheSameName(t *testing.T) {
+	var told []Trouble
+	inWorld(t, replying(200, "body", "Cache-Control", "max-age=60"), func(w *world) {
+		site := w.edge.sites.Load().all[0].Site
+		site.Origin.Parents = nil
+		parent, err := New(Config{Name: "t1", Sites: []cdn.Site{site}, Store: store.NewMemory(1 << 20), Fetch: &fetch.Client{Network: w.net.Host(parentAddr)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer parent.Close()
+		defer w.serve(parentAddr, parent)()
+		for i, r := range []*wire.Request{{Path: "/a"}, {Method: "POST", Path: "/a"}} {
+			if g := w.do(r); g.status != 200 || g.body != "body" || w.trips() != i+1 {
+				t.Errorf("got %v after %d trips", g, w.trips())
+			}
+			if len(told) != i+1 || told[i].Kind != fault.ProxyLoopDetected || told[i].Server != "http://192.0.2.21" || !strings.Contains(told[i].Err.Error(), "waypost-t1") {
+				t.Fatalf("told of %+v", told)
+			}
+		}
+	}, setting{site: viaParent, config: func(c *Config) { c.OnTrouble = func(x Trouble) { told = append(told, x) } }})
 }
 
 // TestParentChecked: an edge answers the checks of its children by itself, and

@@ -69,6 +69,7 @@ func (r *request) askOrigin(ctx context.Context, out *wire.Request) (*fetch.Resp
 	}
 	resp, report, err := r.site.origin.Do(ctx, out, r.key)
 	r.report = report
+	r.edge.circled(r.site, report)
 	if err == nil {
 		err = unasked(out, resp, report)
 	}

@@ -21,6 +21,9 @@ import (
 // minMemory is the least that is of use: the store's table, and a few pages.
 const minMemory = 1 << 20
 
+// usualName is that of an edge that has been given none.
+const usualName = "edge"
+
 // maxListed bounds the names that a warning lists.
 const maxListed = 10
 
@@ -35,6 +38,7 @@ func (r configReader) fitting(e *Edge, sites []cdn.Site, at []*section) {
 		r.sliceFits(e, &sites[i], at[i])
 		r.certified(e, names, listed, &sites[i], at[i])
 		r.elsewhere(e, &sites[i], at[i])
+		r.apartFromParents(e, &sites[i], at[i])
 	}
 }
 
@@ -126,6 +130,14 @@ func (r configReader) elsewhere(e *Edge, site *cdn.Site, s *section) {
 		case host == "localhost" && (e.listensAt(netip.AddrFrom4([4]byte{127, 0, 0, 1}), u.Port()) || e.listensAt(netip.IPv6Loopback(), u.Port())):
 			r.warn(o, "urls", text+" "+mend)
 		}
+	}
+}
+
+// apartFromParents warns of a name that parents are likely to have, too: they
+// would take every request for one that comes back to them (RFC 8586 §2).
+func (r configReader) apartFromParents(e *Edge, site *cdn.Site, s *section) {
+	if len(site.Origin.Parents) > 0 && e.Name == usualName {
+		r.warn(s, "parents", "this edge has the name \""+usualName+"\", which every edge has that is given none: a parent of that name refuses all requests as going round in a circle; set edge.name here and there")
 	}
 }
 

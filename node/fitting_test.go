@@ -49,6 +49,8 @@ func TestFitting(t *testing.T) {
 		{"another port there", edge("") + site("www.shop.test", "https://192.0.2.1:8443", ""), "", ""},
 		{"a listener for all addresses", edge("") + site("www.shop.test", "http://127.0.0.9:8080/app", ""), "is this edge's own listener", ""},
 		{"localhost", edge("") + site("www.shop.test", "http://localhost:8080", ""), "", "http://localhost:8080 is this edge's own listener"},
+		{"parents and no name", edge("") + site("www.shop.test", other, "    parents: [\"http://192.0.2.9\"]\n"), "", `test.yaml:10:5: sites[0].parents: this edge has the name "edge", which every edge has`},
+		{"parents and a name", edge("  name: fra1\n") + site("www.shop.test", other, "    parents: [\"http://192.0.2.9\"]\n"), "", ""},
 		{"a slice too large", edge("  memory: 4MiB\n") + site("www.shop.test", other, "    slice: 1MiB\n"), "sites[0].slice: no slice of 1048576 bytes is ever kept: one object may take a quarter of the memory, here", ""},
 		{"the memory that it says", edge("  memory: 5MiB\n") + site("www.shop.test", other, "    slice: 1MiB\n"), "", ""},
 		{"a slice too large for the disk", edge("  store: d\n  store_size: 8MiB\n") + site("www.shop.test", other, "    slice: 1MiB\n"), "is ever kept on disk", ""},

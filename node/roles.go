@@ -97,8 +97,8 @@ func (r configReader) zones(s *section, doc string) []*dns.Zone {
 }
 
 func (r configReader) edge(s *section) *Edge {
-	e := &Edge{Name: "edge", Memory: 256 << 20, StoreSize: 8 << 30, PerClient: wire.DefaultPerClient, Peers: loopback()}
-	read(s, "name", "name", "The edge's name in records and in Cache-Status: letters, digits, dots, dashes, underscores.", &e.Name, parseEdgeName)
+	e := &Edge{Name: usualName, Memory: 256 << 20, StoreSize: 8 << 30, PerClient: wire.DefaultPerClient, Peers: loopback()}
+	read(s, "name", "name", "The edge's name in records, in Cache-Status and in CDN-Loop (RFC 8586): letters, digits, dots, dashes, underscores. Edges that ask each other (sites[].parents) have different ones: a request that comes back to a name is refused. edge where nothing is said.", &e.Name, parseEdgeName)
 	s.addrs("http", "Addresses for cleartext HTTP/1.1 and HTTP/2.", 0, &e.HTTP)
 	s.addrs("https", "Addresses for HTTPS: TLS with HTTP/2 and HTTP/1.1.", 0, &e.HTTPS)
 	s.flag("http3", "Serve HTTP/3 (QUIC) too: UDP at the addresses of https, announced by Alt-Svc. false where nothing is said.", &e.HTTP3)

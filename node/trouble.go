@@ -63,7 +63,11 @@ func (s *troubles) log(to *slog.Logger, t edge.Trouble) {
 	dropped := c.dropped
 	c.at, c.dropped = now, 0
 	s.mu.Unlock()
-	to.Warn("a request to the origin came to nothing", "site", t.Site, "fault", string(t.Kind), "server", t.Server,
+	what := "a request to the origin came to nothing"
+	if t.Kind == fault.ProxyLoopDetected {
+		what = "a parent refuses requests as going round in a circle: it is passed over"
+	}
+	to.Warn(what, "site", t.Site, "fault", string(t.Kind), "server", t.Server,
 		"error", bounded(t.Err.Error()), "not_logged", dropped)
 }
 

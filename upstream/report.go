@@ -23,6 +23,7 @@ type Report struct {
 	Timer    *fetch.Timeout
 	Fault    fault.Kind // "" while nothing has failed
 	Err      error      // the failure in words
+	Looped   string     // the parent, as configured, that said the request had passed it before; "" for none
 
 	server *server
 }

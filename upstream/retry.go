@@ -19,8 +19,8 @@ func mayTryAnother(req *wire.Request, body *watched, report *Report) bool {
 	if body.touched() {
 		return false
 	}
-	if report.Trip.Sent.IsZero() || errors.Is(report.Err, wire.ErrUnprocessed) {
-		return true
+	if report.Trip.Sent.IsZero() || errors.Is(report.Err, wire.ErrUnprocessed) || report.Looped == report.Origin {
+		return true // a parent that refuses a request as going round has sent it nowhere
 	}
 	return fetch.Idempotent(req.Method)
 }

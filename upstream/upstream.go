@@ -164,7 +164,7 @@ func (u *Upstream) Do(ctx context.Context, req *wire.Request, key []byte) (*fetc
 	if declined != nil {
 		return declined, report, nil
 	}
-	worst.Attempts = report.Attempts
+	worst.Attempts, worst.Looped = report.Attempts, report.Looped
 	*report = worst
 	if len(tried) > 1 {
 		report.Err = fmt.Errorf("%w (after %d servers)", report.Err, len(tried))
@@ -200,6 +200,7 @@ func (u *Upstream) try(caller context.Context, s *server, req *wire.Request, bod
 	case !s.declines(resp):
 		u.settle(s, well, "")
 	case s.parent && refusedLoop(resp):
+		report.Looped = s.name
 		u.settle(s, unsaid, "")
 	default:
 		u.settle(s, failing, fmt.Sprintf("%s: answered with %d", s.name, resp.Status))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 
 // oneEdge is what the flags of `waypost edge` say.
 type oneEdge struct {
+	name              string
 	listen, listenTLS []string
 	cert, key         string
 	origin, parent    []string
@@ -53,6 +55,7 @@ in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.key, "key", "", "its private key, PEM `FILE`")
 	cmd.Flags().StringArrayVar(&f.origin, "origin", nil, "where the content comes from, `URL`; when repeated they are tried in order")
 	cmd.Flags().StringArrayVar(&f.parent, "parent", nil, "an edge to ask before the origin, `URL`; of several, each has its share of what there is")
+	cmd.Flags().StringVar(&f.name, "name", "", "`NAME` of the edge in Cache-Status and CDN-Loop, another for each edge that asks others (default: edge- and a number of this machine and its addresses)")
 	cmd.Flags().StringVar(&f.slice, "slice", "", "fetch and hold large files in slices of `SIZE`, such as 1MiB")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
@@ -83,8 +86,11 @@ func (f *oneEdge) config() (*node.Config, error) {
 	case f.storeSize != "" && f.store == "":
 		return nil, usage(errors.New("--store-size goes with --store DIR: it is the size of the files there"))
 	}
+	if f.name == "" {
+		f.name = nameOf(append(slices.Clone(f.listen), f.listenTLS...))
+	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "edge:\n  name: edge\n  memory: %q\n  connections_per_client: %d\n", f.memory, f.perClient)
+	fmt.Fprintf(&text, "edge:\n  name: %q\n  memory: %q\n  connections_per_client: %d\n", f.name, f.memory, f.perClient)
 	if f.store != "" {
 		fmt.Fprintf(&text, "  store: %q\n", f.store)
 	}
@@ -128,7 +134,7 @@ func flagError(err error) error {
 	for _, p := range problems {
 		flag := p.Key
 		for _, f := range [...]struct{ key, flag string }{
-			{"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.connections_per_client", "--connections-per-client"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
+			{"edge.name", "--name"}, {"edge.http[", "--listen"}, {"admin.listen", "--admin"}, {"admin.token_file", "--token-file"}, {"edge.https[", "--listen-tls"}, {"edge.http3", "--http3"}, {"edge.memory", "--memory"}, {"edge.connections_per_client", "--connections-per-client"}, {"edge.store_size", "--store-size"}, {"edge.store", "--store"},
 			{"edge.certificates[0].cert", "--cert"}, {"edge.certificates[0].key", "--key"}, {"sites[0].origin.urls", "--origin"},
 			{"sites[0].parents", "--parent"}, {"sites[0].slice", "--slice"},
 		} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -65,13 +66,14 @@ func (n *Node) serveTrace(x wire.Exchange, text string) {
 	if events == nil {
 		events = []trace.Event{}
 	}
-	replyJSON(x, Account{Events: events, Missed: missed})
+	replyJSON(x, 200, Account{Events: events, Missed: missed})
 }
 
 // maxPurge bounds an order to purge, which holds a URL and a few words.
 const maxPurge = 64 << 10
 
-// servePurge takes an edge.Purge in JSON and answers with its Receipt.
+// servePurge takes an edge.Purge in JSON and answers with its Receipt: with 500
+// where the disk did not take it.
 func (n *Node) servePurge(x wire.Exchange) {
 	var p edge.Purge
 	var body io.Reader = strings.NewReader("")
@@ -85,22 +87,27 @@ func (n *Node) servePurge(x wire.Exchange) {
 		return
 	}
 	receipt, err := n.cache.Purge(p)
-	if err != nil {
+	switch {
+	case errors.Is(err, edge.ErrOnDisk):
+		n.options.Log.Error("purge", "url", p.URL, "prefix", p.Prefix, "tag", p.Tag, "soft", p.Soft, "objects", receipt.Objects, "error", err)
+		replyJSON(x, 500, receipt)
+		return
+	case err != nil:
 		reply(x, 422, nil, err.Error()+"\n")
 		return
 	}
 	n.options.Log.Info("purged", "url", p.URL, "prefix", p.Prefix, "tag", p.Tag, "soft", p.Soft, "objects", receipt.Objects)
-	replyJSON(x, receipt)
+	replyJSON(x, 200, receipt)
 }
 
-func replyJSON(x wire.Exchange, v any) {
+func replyJSON(x wire.Exchange, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		reply(x, 500, nil, err.Error()+"\n")
 		return
 	}
 	fields := field.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "Cache-Control", Value: "no-store"}}
-	if x.Respond(200, fields, int64(len(body))) == nil {
+	if x.Respond(status, fields, int64(len(body))) == nil {
 		_, _ = x.Write(body) // the owner may have left
 	}
 }

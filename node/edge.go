@@ -109,8 +109,23 @@ func (n *Node) openDisk(objects *store.Memory) error {
 		return fmt.Errorf("edge.store: %w", errors.Join(err, log.Close()))
 	}
 	n.options.Log.Info("cache on disk", "directory", c.Store, "objects", log.Len(), "bytes", log.Bytes())
+	objects.DiskChanged = n.diskChanged
 	objects.PutOn(log)
 	return nil
+}
+
+// diskChanged logs what becomes of the disk: a line when something begins or
+// ends, not for each object.
+func (n *Node) diskChanged(d store.DiskState) {
+	to := n.options.Log.With("directory", n.config.Edge.Store)
+	switch {
+	case d.Failure != nil:
+		to.Error("the cache's disk fails: what comes is kept in memory only, and purges that it does not take hold until a restart", "error", d.Failure)
+	case d.Behind:
+		to.Warn("the cache's disk is behind: some objects are kept in memory only", "skipped", d.Skipped)
+	default:
+		to.Info("the cache's disk takes all objects again", "skipped", d.Skipped)
+	}
 }
 
 // store is the edge's memory.

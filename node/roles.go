@@ -135,7 +135,7 @@ func (r configReader) edge(s *section) *Edge {
 	}
 	s.prefixes("proxy_protocol", "Subnets of load balancers whose connections begin with a PROXY header (version 1 or 2); from them it is demanded.", &e.ProxyFrom)
 	s.number("connections_per_client", "Connections that one client may have open at all addresses of the edge: one IPv4 address, or one /64 of IPv6. At the bound an idle one of its own is closed for a new one, or else the new one. 1024 where nothing is said; 0 is no bound, for balancers that do not say whom they speak for.", &e.PerClient)
-	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said.", &e.Store)
+	s.text("store", "Directory of the cache on disk, which a restart keeps; in memory only where nothing is said. What waits to be written takes memory beside edge.memory: 64MiB, a quarter of that or one object at most. A kill -9 undoes no purge; a loss of power may undo those of the half minute before.", &e.Store)
 	if e.Store != "" {
 		e.Store = relativeTo(r.reader.file, e.Store)
 	}

@@ -196,6 +196,9 @@ func askAdmin(ctx context.Context, client *fetch.Client, at, token string, r *wi
 		return err
 	}
 	if resp.Status != 200 {
+		if resp.Fields.Get("Content-Type") == "application/json" {
+			_ = json.Unmarshal(body, to) // what has been done all the same
+		}
 		return fmt.Errorf("%d %s", resp.Status, strings.TrimSpace(string(body)))
 	}
 	return json.Unmarshal(body, to)

@@ -57,8 +57,11 @@ Edges are asked over their admin listeners.`,
 					Fields: field.Fields{{Name: "Content-Type", Value: "application/json"}},
 				}
 				if err := askAdmin(cmd.Context(), client, base+"/purge", ask.token, request, &r); err != nil {
-					failed = errors.Join(failed, fmt.Errorf("purge at %s: %w", base, err))
-					continue
+					if r.Error == "" {
+						failed = errors.Join(failed, fmt.Errorf("purge at %s: %w", base, err))
+						continue
+					}
+					failed = errors.Join(failed, fmt.Errorf("purge at %s: %s", base, r.Error)) // the receipt says how far it has come
 				}
 				if err := printReceipt(cmd, &r, asJSON); err != nil {
 					return err

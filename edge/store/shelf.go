@@ -10,8 +10,9 @@ import (
 
 const (
 	// maxQueued is the most bytes of objects that wait to be written to the
-	// disk: about a second of an ordinary one. What comes faster than that is
-	// not written: an edge does not become as slow as its disk.
+	// disk, or else one object: about a second of an ordinary one. What comes
+	// faster than that is not written: an edge does not become as slow as its
+	// disk.
 	maxQueued = 64 << 20
 	// queueShare bounds the queue of a small store: to a quarter of it, as much
 	// as one object may take. What waits is in memory beside what is stored,
@@ -134,10 +135,7 @@ func (s *shelf) enqueue(w shelved) {
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-	case cost > s.most:
-		s.state.TooLarge++
-		s.forget(&w)
-	case s.queued+cost > s.most:
+	case len(s.queue) > 0 && s.queued+cost > s.most:
 		s.state.Skipped++
 		s.state.Behind = true
 		s.forget(&w)

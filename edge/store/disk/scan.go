@@ -55,11 +55,14 @@ func (c *scan) next() (f found, err error) {
 func (c *scan) record(f *found) (ok bool, err error) {
 	s := c.segment
 	n, err := s.file.ReadAt(c.buf[:min(int64(len(c.buf)), c.end-c.at)], c.at)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		err = nil // n says where
+	}
+	if err != nil {
 		return false, err
 	}
 	x, none := parsePrefix(c.buf[:n], s.mark)
-	if none != nil || c.at+x.size() > c.end {
+	if ours := none == nil && c.at+x.size() <= c.end; !ours {
 		return false, nil
 	}
 	if x.headerSize > int64(n) {

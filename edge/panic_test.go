@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,11 +90,11 @@ func TestPanicGivesBack(t *testing.T) {
 		{"not to be stored", pour("no-store"), false, after(mib)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			asked := 0 // exchanges with the origin that have not ended
+			var asked atomic.Int64 // exchanges with the origin that have not ended
 			inWorld(t, func(x wire.Exchange) {
-				asked++
+				asked.Add(1)
 				tt.origin(x)
-				asked--
+				asked.Add(-1)
 			}, func(w *world) {
 				empty := w.edge.store.Bytes()
 				if tt.warm {
@@ -106,8 +107,8 @@ func TestPanicGivesBack(t *testing.T) {
 				}
 				time.Sleep(AbandonAfter)
 				synctest.Wait()
-				if asked != 0 {
-					t.Errorf("%d exchanges with the origin go on", asked)
+				if n := asked.Load(); n != 0 {
+					t.Errorf("%d exchanges with the origin go on", n)
 				}
 				if n := w.edge.abandoned.Load(); n != 0 {
 					t.Errorf("%d fills count as abandoned", n)

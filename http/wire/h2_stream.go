@@ -126,11 +126,13 @@ func (c *h2Conn) data(f *http2.DataFrame) error {
 		return resets(f.StreamID, http2.ErrCodeFlowControl, "DATA beyond the window")
 	}
 	p := f.Data()
-	s.store(p)
-	s.consumed(size - int64(len(p)))
-	if s.announced >= 0 && s.received > s.announced {
+	if s.announced >= 0 && s.received+int64(len(p)) > s.announced {
+		// Nobody is to read of it before the stream has ended.
+		c.consumed(size)
 		return resets(f.StreamID, http2.ErrCodeProtocol, "more DATA than the Content-Length of %d", s.announced)
 	}
+	s.store(p)
+	s.consumed(size - int64(len(p)))
 	if f.StreamEnded() {
 		return s.remoteEnd()
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"flag"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,7 +33,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crashing stores, replaces, purges and recalls objects until it is killed.
+// crashing stores, replaces, purges and recalls objects until it is killed,
+// and says what it does: "b KEY VERSION" and "b KEY" before it stores and
+// purges, "w KEY" when what it stored last has been written, and "p KEY" when a
+// purge has returned. Each key has one goroutine.
 func crashing(dir string) {
 	l, err := disk.Open(disk.Options{Dir: dir, Bytes: 8 << 20})
 	if err != nil {
@@ -42,22 +47,70 @@ func crashing(dir string) {
 	m.PutOn(l)
 	fmt.Println("ready")
 	var wg sync.WaitGroup
-	for range 4 {
+	const workers = 4
+	for worker := range workers {
 		wg.Go(func() {
 			for {
-				key := fmt.Sprint("key ", rand.IntN(300))
+				n := rand.IntN(crashKeys/workers)*workers + worker
+				key := fmt.Sprint("key ", n)
 				switch rand.IntN(10) {
-				case 0:
-					m.Purge([]byte(key))
-				case 1, 2:
+				case 0, 1:
+					fmt.Println("b", n)
+					if rand.IntN(2) == 0 {
+						_, err = m.Purge([]byte(key))
+					} else {
+						_, err = m.PurgeMatching(func(o *Object) bool { return o.Key == key })
+					}
+					if err == nil {
+						fmt.Println("p", n)
+					}
+				case 2, 3:
 					m.Recall([]byte(key), sharedRules)
 				default:
-					storeVersion(m, key, rand.Uint64())
+					version := rand.Uint64()
+					fmt.Println("b", n, version)
+					before, _ := m.Disk()
+					if !storeVersion(m, key, version) || rand.IntN(2) == 0 {
+						continue
+					}
+					written(m)
+					if after, _ := m.Disk(); after.Skipped == before.Skipped && after.Failure == nil {
+						fmt.Println("w", n)
+					}
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+const crashKeys = 300
+
+// promised is what may be found under each key after a kill, by what the
+// process has said: what it stored last for sure, or began to store since; or
+// nothing, for a cache may forget.
+type promised [crashKeys][]uint64
+
+// heard takes in a line. What is cut off was not said.
+func (p *promised) heard(line string) {
+	words := strings.Fields(line)
+	if len(words) < 2 {
+		return
+	}
+	n, err := strconv.Atoi(words[1])
+	if err != nil {
+		return
+	}
+	switch may := p[n]; {
+	case words[0] == "p":
+		p[n] = nil
+	case words[0] == "w":
+		p[n] = may[len(may)-1:]
+	case len(words) == 3:
+		if version, err := strconv.ParseUint(words[2], 10, 64); err == nil {
+			p[n] = append(may, version)
+		}
+	}
 }
 
 // versionBody is what the origin says for a version of a key: up to 100 KB
@@ -73,30 +126,28 @@ func versionBody(key string, version uint64) []byte {
 	return b
 }
 
-func storeVersion(m *Memory, key string, version uint64) {
-	lead, _ := m.Begin([]byte(key))
-	if lead == nil {
-		return
-	}
+func storeVersion(m *Memory, key string, version uint64) bool {
+	lead := m.BeginAlone([]byte(key))
 	defer lead.Abort(ErrNotShared)
 	head := &cache.Response{Status: 200, Received: time.Now()}
 	head.Fields.Add("ETag", strconv.FormatUint(version, 10))
 	body := versionBody(key, version)
 	lead.Start(head, int64(len(body)), true, nil)
-	if _, err := lead.Write(body); err == nil {
-		lead.Commit()
-	}
+	_, err := lead.Write(body)
+	return err == nil && lead.Commit()
 }
 
 // TestKilled kills a process that stores at a random moment, again and again,
 // and compares every object that is there afterwards with what the origin
-// said.
+// said, and with what may be there: what was purged is not, nor what was
+// replaced by something that is on the disk.
 func TestKilled(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir, found := t.TempDir(), 0
+	may := &promised{}
 	for round := range *crashRounds {
 		cmd := exec.CommandContext(t.Context(), self)
 		cmd.Env = append(os.Environ(), crashDir+"="+dir)
@@ -107,17 +158,21 @@ func TestKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		said := make([]byte, 100)
-		n, _ := out.Read(said)
-		if !strings.HasPrefix(string(said[:n]), "ready") {
-			t.Fatalf("the process says %q", said[:n])
+		lines := bufio.NewReader(out)
+		if said, _ := lines.ReadString('\n'); said != "ready\n" {
+			t.Fatalf("the process says %q", said)
 		}
-		<-time.After(time.Duration(rand.IntN(100_000)) * time.Microsecond)
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
+		kill := time.AfterFunc(time.Duration(rand.IntN(100_000))*time.Microsecond, func() { cmd.Process.Kill() })
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				break
+			}
+			may.heard(line)
 		}
+		kill.Stop()
 		_ = cmd.Wait() // "killed"
-		found += compareAll(t, dir, round)
+		found += compareAll(t, dir, round, may)
 	}
 	if found < 100 {
 		t.Errorf("only %d objects were compared: the test shows nothing", found)
@@ -125,7 +180,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("%d rounds, %d objects compared", *crashRounds, found)
 }
 
-func compareAll(t *testing.T, dir string, round int) (found int) {
+func compareAll(t *testing.T, dir string, round int, may *promised) (found int) {
 	t.Helper()
 	l, err := disk.Open(disk.Options{Dir: dir, Bytes: 8 << 20})
 	if err != nil {
@@ -134,7 +189,7 @@ func compareAll(t *testing.T, dir string, round int) (found int) {
 	m := NewMemory(64 << 20)
 	m.PutOn(l)
 	defer closeStore(t, m)
-	for i := range 300 {
+	for i := range crashKeys {
 		key := fmt.Sprint("key ", i)
 		if !m.Recall([]byte(key), sharedRules) {
 			continue
@@ -147,6 +202,9 @@ func compareAll(t *testing.T, dir string, round int) (found int) {
 			found++
 			if !bytes.Equal(bytes.Join(o.Chunks(), nil), versionBody(key, version)) {
 				t.Errorf("round %d: %s is not what the origin said", round, key)
+			}
+			if !slices.Contains(may[i], version) {
+				t.Errorf("round %d: %s has been purged or replaced, and is there", round, key)
 			}
 		}
 	}

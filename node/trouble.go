@@ -2,6 +2,7 @@ package node
 
 import (
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ func (s *troubles) log(to *slog.Logger, t edge.Trouble) {
 		what = "a parent refuses requests as going round in a circle: it is passed over"
 	}
 	to.Warn(what, "site", t.Site, "fault", string(t.Kind), "server", t.Server,
-		"error", bounded(t.Err.Error()), "not_logged", dropped)
+		"error", told(t.Err.Error()), "not_logged", dropped)
 }
 
 // logHealth writes a line for a server that has fallen ill or is well again.
@@ -86,8 +87,27 @@ func logHealth(to *slog.Logger, site string, c upstream.Change) {
 		return
 	}
 	to.Warn(what+" is ill: it is passed over while there is another", "site", site, "server", c.Server, "by", by,
-		"in_a_row", c.InARow, "left_alone", c.LeftAlone, "error", bounded(c.Reason))
+		"in_a_row", c.InARow, "left_alone", c.LeftAlone, "error", told(c.Reason))
 }
 
-// bounded is the beginning of s.
-func bounded(s string) string { return s[:min(len(s), maxTroubleText)] }
+// told is an error's text as it goes into the log: its beginning, and URLs
+// without their queries, which may hold signatures and the like.
+func told(s string) string {
+	var b strings.Builder
+	for {
+		before, after, cut := strings.Cut(s, "?")
+		b.WriteString(before)
+		if !cut || b.Len() >= maxTroubleText {
+			break
+		}
+		b.WriteString("?...")
+		s = ""
+		if i := strings.IndexByte(after, ' '); i >= 0 { // there is none in a query
+			if i > 0 && after[i-1] == ':' {
+				i--
+			}
+			s = after[i:]
+		}
+	}
+	return b.String()[:min(b.Len(), maxTroubleText)]
+}

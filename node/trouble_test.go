@@ -152,3 +152,17 @@ func TestTroublesAreBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestTold(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"connect 192.0.2.1: refused", "connect 192.0.2.1: refused"},
+		{"GET http://a.test/x?sig=hush&b=?: read response: EOF (after 2 servers)", "GET http://a.test/x?...: read response: EOF (after 2 servers)"},
+		{"GET http://a.test/?hush", "GET http://a.test/?..."},
+		{"why? so: GET /?hush: no", "why?... so: GET /?...: no"},
+		{"", ""},
+	} {
+		if got := told(tt.text); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}

@@ -28,7 +28,9 @@ func TestTroubleIsTold(t *testing.T) {
 		want   string
 	}{
 		{"a miss", drop, func(w *world) { w.get("/") }, "shop http://192.0.2.10 connection_terminated"},
-		{"a POST", drop, func(w *world) { w.send(&wire.Request{Method: "POST", Path: "/", Body: strings.NewReader("x"), Length: 1}) }, "shop http://192.0.2.10 connection_terminated"},
+		{"a POST", drop, func(w *world) {
+			w.send(&wire.Request{Method: "POST", Path: "/", Body: strings.NewReader("x"), Length: 1})
+		}, "shop http://192.0.2.10 connection_terminated"},
 		{"a body breaks off", breaks, func(w *world) { w.send(&wire.Request{Path: "/"}) }, "shop http://192.0.2.10 http_response_incomplete"},
 		{"many wait", func(x wire.Exchange) { time.Sleep(time.Second); x.Abort() }, func(w *world) {
 			var all sync.WaitGroup
@@ -45,7 +47,9 @@ func TestTroubleIsTold(t *testing.T) {
 			}
 			time.Sleep(2 * AbandonAfter)
 		}, ""},
-		{"the body is too large", silent, func(w *world) { w.send(&wire.Request{Method: "POST", Path: "/", Body: strings.NewReader(strings.Repeat("x", 100)), Length: -1}) }, ""},
+		{"the body is too large", silent, func(w *world) {
+			w.send(&wire.Request{Method: "POST", Path: "/", Body: strings.NewReader(strings.Repeat("x", 100)), Length: -1})
+		}, ""},
 		{"an answer", replying(500, "no"), func(w *world) { w.get("/") }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ in Cache-Status (RFC 9211) what the cache did.`,
 	cmd.Flags().StringVar(&f.admin, "admin", "", "open the listener for purges and records at `ADDR:PORT`; needs --token-file")
 	cmd.Flags().StringVar(&f.token, "token-file", "", "`FILE` with the token that the admin listener wants, 16 characters at least")
 	cmd.Flags().IntVar(&f.perClient, "connections-per-client", wire.DefaultPerClient, "how many connections one client may have open, `N`; 0 is any number")
-	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start with the same --origin; of one object no more than memory keeps, and a sixteenth of --store-size; what waits to be written takes memory beside --memory: 64MiB, a quarter of that or one object at most")
+	cmd.Flags().StringVar(&f.store, "store", "", "keep the cache on disk in `DIR` too, for the next start with the same --origin; docs/CONFIG.md (edge.store) has its bounds")
 	cmd.Flags().StringVar(&f.storeSize, "store-size", "", "`SIZE` of the files in --store (default 8GiB)")
 	cmd.Flags().StringVar(&f.memory, "memory", "256MiB", "`SIZE` of the cache in memory; one object may take a quarter of it, and larger files are kept with --slice only")
 	return cmd

@@ -17,7 +17,8 @@ func TestEdgeNames(t *testing.T) {
 	if name != nameOf(one) || name == nameOf(other) || !strings.HasPrefix(name, "edge-") || len(name) != len("edge-01234567") {
 		t.Errorf("the names are %s, %s and %s", name, nameOf(one), nameOf(other))
 	}
-	if unset := []string{"127.0.0.1:0"}; nameOf(unset) == nameOf(unset) {
+	unset := []string{"127.0.0.1:0"}
+	if first := nameOf(unset); first == nameOf(unset) {
 		t.Error("two edges at ports that the system chooses have one name")
 	}
 	if _, errs, code := waypost(t, "edge", "--listen", "127.0.0.1:8080", "--origin", "http://127.0.0.1:8000", "--name", "a b"); code != exitUsage || !strings.Contains(errs, "--name: ") {

@@ -94,6 +94,8 @@ func reasonPhrase(status int) string {
 		return "Too Many Requests"
 	case 500:
 		return "Internal Server Error"
+	case 501:
+		return "Not Implemented"
 	case 502:
 		return "Bad Gateway"
 	case 503:

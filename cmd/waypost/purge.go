@@ -25,8 +25,9 @@ func newPurge() *cobra.Command {
 		Short: "Make edges forget a URL, everything below a prefix, or a tag",
 		Long: `purge tells the edges that you run to drop what they keep: one URL with its
 variants, every URL that begins with a prefix, or every response that carries a
-tag in Surrogate-Key or Cache-Tag. With --soft it stays, but is confirmed with
-the origin before its next use. Each edge answers with a receipt.
+tag in Surrogate-Key or Cache-Tag. With --soft what is in memory stays, but is
+confirmed with the origin before its next use; what is only on disk is dropped.
+Each edge answers with a receipt.
 
 Edges are asked over their admin listeners.`,
 		Example: `  waypost purge -c waypost.yaml https://www.example.test/

@@ -212,3 +212,45 @@ func TestPartNotAsked(t *testing.T) {
 		}
 	})
 }
+
+// TestRestOfNoLength: a beginning that is to stand before a stored end must say
+// how long it is; else the whole is fetched, and nobody gets a byte out of place.
+func TestRestOfNoLength(t *testing.T) {
+	const size = 300_000
+	body := strings.Repeat("0123456789abc", size/13+1)[:size]
+	for _, tt := range []struct {
+		name  string
+		sends string
+		abort bool
+	}{
+		{"short", body[:150_000], false},
+		{"long", body[:200_000] + strings.Repeat("!", 50_000), false},
+		{"long, and broken off", body[:200_000] + strings.Repeat("!", 50_000), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			lying := false
+			inWorld(t, func(x wire.Exchange) {
+				if in := x.Request().Fields; !lying || !in.Has("Range") {
+					serveRange(x, body, "ETag", `"v"`, "Cache-Control", "max-age=600", "Accept-Ranges", "bytes")
+					return
+				}
+				x.Respond(206, field.Fields{{Name: "ETag", Value: `"v"`}, {Name: "Cache-Control", Value: "max-age=600"},
+					{Name: "Content-Range", Value: fmt.Sprintf("bytes 0-199999/%d", size)}}, -1)
+				x.Write([]byte(tt.sends))
+				if tt.abort {
+					x.Flush()
+					x.Abort()
+				}
+			}, func(w *world) {
+				w.get("/f", "Range", "bytes=200000-")
+				lying = true
+				if g := w.get("/f"); g.body != body || g.err != nil {
+					t.Errorf("the whole came as %d bytes, %v; %d of them are the origin's", len(g.body), g.err, len(g.body)-strings.Count(g.body, "!"))
+				}
+				if g := w.get("/f", "Range", "bytes=190000-239999"); g.body != body[190_000:240_000] {
+					t.Errorf("a part came with %d bytes that are not the origin's", strings.Count(g.body, "!"))
+				}
+			})
+		})
+	}
+}

@@ -29,7 +29,7 @@ func (f *fill) complete(resp *fetch.Response) bool {
 		f.missing.Length = held.Size - f.missing.Start
 	}
 	f.verdict = cache.StorePart(f.received, rules, &f.ask, came)
-	if !ok || got.Range != f.missing || got.Size != held.Size || resp.Length >= 0 && resp.Length != got.Length ||
+	if !ok || got.Range != f.missing || got.Size != held.Size || !f.fills(resp, got.Length) ||
 		!cache.SameRepresentation(&f.rest.Response, came) || variesByUs(resp.Fields) || f.verdict.Action != cache.Keep {
 		resp.Body.Close()
 		f.noteFetch(came)
@@ -44,6 +44,14 @@ func (f *fill) complete(resp *fetch.Response) bool {
 	}
 	f.body(resp)
 	return true
+}
+
+// fills reports whether the body of the rest is as long as its Content-Range
+// says. Where the rest is the end, what is more or less is noticed by the size
+// of the whole, and a length need not have been announced. Where it is the
+// beginning, the stored end would come at another offset.
+func (f *fill) fills(resp *fetch.Response, length int64) bool {
+	return resp.Length == length || resp.Length < 0 && f.missing.Start > 0
 }
 
 // write appends what a complete object holds.

@@ -218,7 +218,7 @@ func (c *h2Client) requestFields(r *Request) {
 	for i := range r.Fields {
 		l := &r.Fields[i]
 		if !connectionField(l.Name) && !field.Is(l.Name, "Host") {
-			c.encode(lower(l.Name), l.Value)
+			c.encodeField(*l)
 		}
 	}
 	if r.Body != nil && r.Length >= 0 || r.Body == nil && announcesNoBody(r.Method) {

@@ -45,6 +45,9 @@ type h2Conn struct {
 	enc     *hpack.Encoder
 	encoded bytes.Buffer // the header block being encoded
 	digits  [20]byte     // a number being encoded
+	// owned are copies of what the encoder's table may keep, of ownedBytes.
+	owned      map[string]string
+	ownedBytes int
 
 	streams  map[uint32]*h2Stream
 	pressing []*h2Stream // see h2_priority.go
@@ -243,7 +246,7 @@ func (c *h2Conn) sent() {
 // shrink gives up what only a busy connection needs. It is called with the
 // mutex held.
 func (c *h2Conn) shrink() {
-	c.spare = nil
+	c.spare, c.owned, c.ownedBytes = nil, nil, 0
 	if len(c.out) == 0 {
 		c.out = nil
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -15,18 +16,49 @@ import (
 
 // encode adds a field to the block. Secrets, and values that will hardly
 // come again, stay out of the table (RFC 7541 §7.1.3): they would drive out
-// the others.
+// the others. The table keeps what goes in: value may lie in memory that its
+// owner uses again, so that a copy goes there; name must be constant, or owned.
 func (c *h2Conn) encode(name, value string) {
-	_ = c.enc.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: fleeting(name)})
+	f := hpack.HeaderField{Name: name, Value: value, Sensitive: fleeting(name)}
+	if !f.Sensitive {
+		f.Value = c.own(value)
+	}
+	_ = c.enc.WriteField(f)
 }
 
 func fleeting(name string) bool {
 	switch name {
 	case "content-length", "age", "set-cookie", "authorization", "proxy-authorization",
-		"if-none-match", "if-modified-since", "traceparent", "content-range", "location":
+		"if-none-match", "if-modified-since", "traceparent", "content-range", "location",
+		"etag", "last-modified", "cache-status", "proxy-status", "server-timing", "ratelimit", "retry-after":
 		return true
 	}
 	return false
+}
+
+// h2OwnedBytes bounds the copies that are at hand for what comes again: twice
+// what the table holds.
+const h2OwnedBytes = 2 * h2TableSize
+
+// own returns s in memory that does not change: the copy made before, where s
+// has come lately. What is too long for the table stays where it is.
+func (c *h2Conn) own(s string) string {
+	if copied, ok := c.owned[s]; ok {
+		return copied
+	}
+	if len(s) > h2TableSize {
+		return s
+	}
+	if c.owned == nil {
+		c.owned = map[string]string{}
+	}
+	if c.ownedBytes += len(s); c.ownedBytes > h2OwnedBytes {
+		clear(c.owned)
+		c.ownedBytes = len(s)
+	}
+	s = strings.Clone(s)
+	c.owned[s] = s
+	return s
 }
 
 func (c *h2Conn) encodeInt(name string, n int64) {
@@ -38,9 +70,17 @@ func (c *h2Conn) encodeInt(name string, n int64) {
 func (c *h2Conn) encodeFields(f field.Fields) {
 	for i := range f {
 		if !connectionField(f[i].Name) {
-			c.encode(lower(f[i].Name), f[i].Value)
+			c.encodeField(f[i])
 		}
 	}
+}
+
+func (c *h2Conn) encodeField(l field.Line) {
+	name := lower(l.Name)
+	if unsafe.StringData(name) == unsafe.StringData(l.Name) && !fleeting(name) {
+		name = c.own(name)
+	}
+	c.encode(name, l.Value)
 }
 
 // appendBlock appends the encoded block as HEADERS and CONTINUATION frames.

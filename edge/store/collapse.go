@@ -103,7 +103,8 @@ func (m *Memory) BeginAlone(key []byte) *Filling {
 // One that begins a walk before the end keeps the Filling from being stored. A
 // purge of single keys must be of key once more after those of the others.
 func (m *Memory) BeginFrom(key []byte, stored ...*Object) *Filling {
-	walks, walked := m.walks.Load(), m.walked.Load()
+	walked := m.walked.Load() // first: a walk that begins and ends in between must not stand for another
+	walks := m.walks.Load()
 	f := m.BeginAlone(key)
 	s := m.shard(f.fetch.hash)
 	s.mu.Lock()
@@ -118,12 +119,16 @@ func (m *Memory) BeginFrom(key []byte, stored ...*Object) *Filling {
 	return f
 }
 
-// beginRecall lists the fetch of all that is on disk under key.
+// beginRecall lists the fetch of all that is on disk under key. It returns nil
+// where that is being purged: see shelf.hide.
 func (m *Memory) beginRecall(key string) *fetch {
 	hash := m.table.hash([]byte(key))
 	s := m.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if m.shelf.hides(key) {
+		return nil
+	}
 	f := s.begin(m, hash, []byte(key), false).fetch
 	f.recall = true
 	return f

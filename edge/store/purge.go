@@ -9,8 +9,8 @@ import (
 
 // Each purge takes the disk first, so that what is recalled from then on is
 // not there; then memory, with what is on its way in and what is being
-// recalled; and the disk once more, for what has been put there meanwhile. A
-// deletion that could not be written is tried again by the second time, whose
+// recalled; and the disk once more, for what has been put there meanwhile. That
+// is hidden from recalls until it is through (hide.go). A deletion that could not be written is tried again by the second time, whose
 // error counts.
 
 // Purge drops everything stored under key, and keeps what is on its way in
@@ -20,6 +20,8 @@ import (
 // another try is worth it. It is in [Memory.Disk], too.
 func (m *Memory) Purge(key []byte) (int, error) {
 	onDisk, _ := m.shelf.purge(string(key)) // tried again below
+	m.shelf.hide(string(key))
+	defer m.shelf.show(string(key))
 	n := m.purge(key, nil)
 	_, err := m.shelf.purge(string(key))
 	return n + onDisk, err
@@ -33,6 +35,8 @@ func (m *Memory) PurgeBut(key []byte, mine *Filling) {
 		spared = mine.fetch
 	}
 	_, _ = m.shelf.purge(string(key)) // tried again below
+	m.shelf.hide(string(key))
+	defer m.shelf.show(string(key))
 	m.purge(key, spared)
 	_, _ = m.shelf.purge(string(key)) // Disk has it
 }
@@ -61,11 +65,16 @@ func (m *Memory) Drop(o *Object) {
 // and what only the disk had of the key is gone.
 func (m *Memory) Forget(o *Object) {
 	_, _ = m.shelf.purge(o.Key) // tried again below
+	m.shelf.hide(o.Key)
+	defer m.shelf.show(o.Key)
 	m.forget(o)
 	if m.shelf == nil {
 		return
 	}
 	_, _ = m.shelf.purge(o.Key)
+	s := m.shard(o.hash) // locked, so that nothing is written that is purged meanwhile
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if e := m.Get([]byte(o.Key)); e != nil {
 		for _, v := range slices.Backward(e.Variants) {
 			m.shelf.add(v)
@@ -123,6 +132,8 @@ func (m *Memory) purge(key []byte, spared *fetch) int {
 func (m *Memory) PurgeFamily(name []byte) (int, error) {
 	family := string(name)
 	n, _ := m.shelf.purgeFamily(family) // tried again below
+	m.shelf.hide(family)
+	defer m.shelf.show(family)
 	m.eachFetch(func(f *fetch) {
 		if of, ok := disk.FamilyOf(f.key); ok && of == family {
 			f.purge()
@@ -149,6 +160,8 @@ func (m *Memory) PurgeMatching(match func(*Object) bool) (int, error) {
 	m.walks.Add(1)
 	defer m.walked.Add(1)
 	n, _ := m.shelf.purgeMatching(match) // tried again below
+	m.shelf.hide(everything)
+	defer m.shelf.show(everything)
 	n += m.purgeMatching(match)
 	_, err := m.shelf.purgeMatching(match)
 	return n, err
@@ -184,6 +197,8 @@ func (m *Memory) purgeMatching(match func(*Object) bool) int {
 // Expire is ExpireMatching for one key, without the walk.
 func (m *Memory) Expire(now time.Time, key []byte) (int, error) {
 	onDisk, _ := m.shelf.purge(string(key)) // tried again below
+	m.shelf.hide(string(key))
+	defer m.shelf.show(string(key))
 	s := m.shard(m.table.hash(key))
 	s.mu.Lock()
 	for _, f := range s.fetches[string(key)] {
@@ -214,6 +229,8 @@ func (m *Memory) ExpireMatching(now time.Time, match func(*Object) bool) (int, e
 	m.walks.Add(1)
 	defer m.walked.Add(1)
 	onDisk, _ := m.shelf.purgeMatching(match) // tried again below
+	m.shelf.hide(everything)
+	defer m.shelf.show(everything)
 	var matched []*Object
 	m.each(func(f *fetch) {
 		if match(f.brings()) {

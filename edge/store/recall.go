@@ -14,7 +14,7 @@ const maxRecalls = 64
 
 // Recall brings what the disk has under key, and memory has not, back into
 // memory. It reports whether that was anything; then a Get is worth another
-// try. What the store has no room for, since too much of it is in use, is not
+// try. While a purge is at it, there is nothing. What the store has no room for, since too much of it is in use, is not
 // brought back. Only one of several callers reads, the others wait for it. The
 // objects are compiled for rules.
 func (m *Memory) Recall(key []byte, rules *cache.Rules) bool {
@@ -46,6 +46,9 @@ func (s *shelf) recall(key string, rules *cache.Rules) (found bool) {
 	// One fetch for all of them, begun before anything is read, so that it
 	// knows of every purge meanwhile.
 	f := s.memory.beginRecall(key)
+	if f == nil {
+		return false
+	}
 	defer f.leave()
 	newer := s.newer(key)
 	for r := range s.log.Get(key, func(variant uint64) bool { return !newer[variant] }) {

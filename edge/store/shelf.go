@@ -44,6 +44,7 @@ type shelf struct {
 	stopping  bool
 	stopped   chan struct{}
 	recalling map[string]chan struct{} // closed when the recall of the key has ended
+	hidden    map[string]int           // purges of keys, families and everything that are not through with the disk
 }
 
 // shelved is what waits to be written: an object, or a form of its body.
@@ -72,7 +73,7 @@ func (m *Memory) PutOn(l *disk.Log) {
 	s := &shelf{
 		memory: m, log: l, most: min(maxQueued, m.capacity/queueShare),
 		places: make(chan struct{}, maxRecalls), stopped: make(chan struct{}),
-		recalling: map[string]chan struct{}{},
+		recalling: map[string]chan struct{}{}, hidden: map[string]int{},
 	}
 	s.changed = sync.NewCond(&s.mu)
 	m.shelf = s

@@ -166,9 +166,14 @@ var conformance = []struct {
 		{answer: []string{"Cache-Control", "max-age=10"}, want: "; fwd=uri-miss; ttl=10; stored"},
 	}},
 	{"HEAD renews what is stored (§4.3.5)", []step{
-		{answer: []string{"Cache-Control", "max-age=1"}, body: "body", want: "; fwd=uri-miss; ttl=1; stored"},
-		{wait: 2 * time.Second, method: "HEAD", answer: []string{"Cache-Control", "max-age=10"}, body: "body", want: "; fwd=stale", wantBody: "-"},
+		{answer: []string{"ETag", `"1"`, "Cache-Control", "max-age=1"}, body: "body", want: "; fwd=uri-miss; ttl=1; stored"},
+		{wait: 2 * time.Second, method: "HEAD", answer: []string{"ETag", `"1"`, "Cache-Control", "max-age=10"}, body: "body", want: "; fwd=stale; ttl=10; stored", wantBody: "-"},
 		{want: "; hit; ttl=10", wantBody: "body"},
+	}},
+	{"HEAD without validators shows nothing (§4.3.5)", []step{
+		{answer: []string{"Cache-Control", "max-age=1"}, body: "body", want: "; fwd=uri-miss; ttl=1; stored"},
+		{wait: 2 * time.Second, method: "HEAD", answer: []string{"Cache-Control", "max-age=10"}, body: "YDOB", want: "; fwd=stale", wantBody: "-"},
+		{answer: []string{"Cache-Control", "max-age=10"}, body: "YDOB", want: "; fwd=stale; ttl=10; stored", wantBody: "YDOB"},
 	}},
 	{"an unsafe method invalidates (§4.4)", []step{
 		{answer: []string{"Cache-Control", "max-age=100"}, want: "; fwd=uri-miss; ttl=100; stored"},

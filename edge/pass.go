@@ -103,9 +103,14 @@ func (r *request) freshenByHead() {
 	}
 	// The length is no field here: the codec has it.
 	sameLength := r.answered.Length < 0 || r.object.Status != 200 || r.object.Size() == r.answered.Length
-	if fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came); ok && sameLength {
-		r.edge.store.Refresh(r.key, r.object, fresh)
-	} else {
+	fresh, ok := cache.RefreshHead(r.site.rules, &r.object.Response, came)
+	switch {
+	case !ok || !sameLength:
 		r.edge.store.Forget(r.object)
+	case came.Fields.Has("ETag") || came.Fields.Has("Last-Modified"):
+		r.edge.store.Refresh(r.key, r.object, fresh)
+	default:
+		// Nothing shows that it is the same still: another version can be as
+		// long. It stays as stale as it is.
 	}
 }

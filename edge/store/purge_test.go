@@ -3,6 +3,7 @@ package store
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -284,5 +285,41 @@ func TestSkippedIsNotReplaced(t *testing.T) {
 		if got := bodies(m, key); got != nil {
 			t.Errorf("%s: recalled %.10q", key, got)
 		}
+	}
+}
+
+// TestWaiting: how much waits of each key is known while the queue grows, is
+// purged, overflows and is written; what is skipped takes the older one along.
+func TestWaiting(t *testing.T) {
+	m := onDisk(t, t.TempDir(), 1<<20)
+	check := func(when string, want map[string]int) {
+		t.Helper()
+		got, bytes := map[string]int{}, int64(0)
+		for _, w := range m.shelf.queue {
+			got[w.object.Key]++
+			bytes += w.cost()
+		}
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(m.shelf.waiting, want) || m.shelf.queued != bytes {
+			t.Errorf("%s: %v of %d bytes wait, counted are %v of %d, want %v", when, got, bytes, m.shelf.waiting, m.shelf.queued, want)
+		}
+	}
+	m.shelf.writing.Lock() // nothing leaves the queue
+	kept(t, m, "a", "de", "Vary", "Accept-Language")
+	kept(t, m, "a", "en", "Vary", "Accept-Language")
+	m.SetForm(m.Get([]byte("a")).Variants[0], "br", []byte("x"))
+	kept(t, m, "b", "x")
+	kept(t, m, "c", "x")
+	check("queued", map[string]int{"a": 3, "b": 1, "c": 1})
+	m.shelf.unqueue(func(o *Object) bool { return o.Key == "c" })
+	check("purged", map[string]int{"a": 3, "b": 1})
+	m.shelf.most = m.shelf.queued
+	kept(t, m, "b", "newer")
+	kept(t, m, "d", "x")
+	check("skipped", map[string]int{"a": 3, "d": 1})
+	m.shelf.writing.Unlock()
+	written(m)
+	check("written", map[string]int{})
+	if got := bodies(m, "a"); len(got) != 2 || m.shelf.log.Has([]byte("b")) {
+		t.Errorf("a is %q, b on disk: %v", got, m.shelf.log.Has([]byte("b")))
 	}
 }

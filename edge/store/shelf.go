@@ -35,11 +35,12 @@ type shelf struct {
 
 	mu        sync.Mutex
 	queue     []shelved
-	queued    int64     // bytes of what is in the queue
-	now       shelved   // what is being written
-	replaced  bool      // by one that the disk does not get
-	state     DiskState // without what the log knows
-	told      DiskState // what DiskChanged knows
+	queued    int64          // bytes of what is in the queue
+	waiting   map[string]int // what is in the queue, with forms, of each object's key
+	now       shelved        // what is being written
+	replaced  bool           // by one that the disk does not get
+	state     DiskState      // without what the log knows
+	told      DiskState      // what DiskChanged knows
 	changed   *sync.Cond
 	stopping  bool
 	stopped   chan struct{}
@@ -73,7 +74,7 @@ func (m *Memory) PutOn(l *disk.Log) {
 	s := &shelf{
 		memory: m, log: l, most: min(maxQueued, m.capacity/queueShare),
 		places: make(chan struct{}, maxRecalls), stopped: make(chan struct{}),
-		recalling: map[string]chan struct{}{}, hidden: map[string]int{},
+		recalling: map[string]chan struct{}{}, hidden: map[string]int{}, waiting: map[string]int{},
 	}
 	s.changed = sync.NewCond(&s.mu)
 	m.shelf = s
@@ -143,6 +144,7 @@ func (s *shelf) enqueue(w shelved) {
 	default:
 		s.queue = append(s.queue, w)
 		s.queued += cost
+		s.waiting[w.object.Key]++
 		s.changed.Broadcast()
 	}
 }
@@ -154,7 +156,9 @@ func (s *shelf) forget(w *shelved) {
 		return // it is the same as ever
 	}
 	key, variant := w.object.Key, variantOf(&w.object.Response)
-	s.removeQueued(func(q *shelved) bool { return q.is(key, variant) })
+	if s.waiting[key] > 0 { // the queue is long: it is not gone through for nothing
+		s.removeQueued(func(q *shelved) bool { return q.is(key, variant) })
+	}
 	s.replaced = s.replaced || s.now.is(key, variant)
 	s.log.Drop(key, variant)
 }
@@ -210,7 +214,7 @@ func (s *shelf) writeNext() {
 	w := s.queue[0]
 	s.queue[0] = shelved{}
 	s.queue = s.queue[1:]
-	s.queued -= w.cost()
+	s.left(&w)
 	s.now = w
 	s.mu.Unlock()
 	err := s.put(&w)
@@ -329,10 +333,19 @@ func (s *shelf) removeQueued(match func(*shelved) bool) {
 		if !match(&w) {
 			return false
 		}
-		s.queued -= w.cost()
+		s.left(&w)
 		return true
 	})
 	s.changed.Broadcast()
+}
+
+// left counts what has left the queue. s is locked.
+func (s *shelf) left(w *shelved) {
+	s.queued -= w.cost()
+	key := w.object.Key
+	if s.waiting[key]--; s.waiting[key] == 0 {
+		delete(s.waiting, key)
+	}
 }
 
 // delete deletes keys from the log. It returns how many objects are gone that

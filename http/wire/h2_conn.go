@@ -105,6 +105,10 @@ const (
 	// h2OutHigh; where thousands of clients do not read, they share.
 	h2OutTotal = 128 << 20
 	h2OutLow   = h2MaxFrame
+	// h2Unsent is how much the system takes to be sent before it is: what is
+	// more urgent stands behind that. It lets a connection have one write
+	// under way and the next at hand.
+	h2Unsent = 2 * h2OutHigh
 	// h2OutMax bounds out absolutely: frames that cannot wait, such as
 	// acknowledgements, are appended above h2OutHigh, but a peer that makes
 	// us write so many and reads none of them is cut off.

@@ -46,6 +46,7 @@ func (c *serverConn) serveH2(read []byte) {
 	if !h.preface() {
 		return
 	}
+	c.under.boundUnsent(h2Unsent)
 	h.greet(
 		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(h.limits.StreamsPerConn)},
 		http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1},

@@ -254,3 +254,22 @@ func TestRestOfNoLength(t *testing.T) {
 		})
 	}
 }
+
+// TestRangeIgnored: the whole that an origin answers a Range with is kept, and
+// the next ones are answered from it.
+func TestRangeIgnored(t *testing.T) {
+	inWorld(t, func(x wire.Exchange) {
+		reply(x, 200, digits, "Cache-Control", "max-age=60")
+	}, func(w *world) {
+		g := w.get("/f", "Range", "bytes=0-")
+		w.cacheStatus(g, "; fwd=uri-miss; ttl=60; stored")
+		if g.status != 200 || g.body != digits {
+			t.Errorf("got %d %q", g.status, g.body)
+		}
+		g = w.get("/f", "Range", "bytes=3-5")
+		w.cacheStatus(g, "; hit; ttl=60")
+		if g.status != 206 || g.body != digits[3:6] || w.trips() != 1 {
+			t.Errorf("got %d %q after %d trips", g.status, g.body, w.trips())
+		}
+	})
+}

@@ -149,10 +149,11 @@ func (r *request) invalidate(resp *fetch.Response) {
 
 // keep begins to keep a response that is relayed: the answer to a POST where
 // it says that it is the target's representation, and for how long (RFC 9110
-// §9.3.3), or that to a GET which went alone because earlier ones were not to
-// be kept.
+// §9.3.3), that to a GET which went alone because earlier ones were not to be
+// kept, or the whole where a part was asked for.
 func (r *request) keep(resp *fetch.Response) {
-	if r.expected.whole == nil || r.in.Method != "POST" && !r.alone || variesByUs(resp.Fields) || endless(resp) {
+	whole := r.ranged && resp.Status == 200 // from an origin that does not know Range, or not of this
+	if r.expected.whole == nil || r.in.Method != "POST" && !r.alone && !whole || variesByUs(resp.Fields) || endless(resp) {
 		return
 	}
 	came := r.came(resp)

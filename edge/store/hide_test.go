@@ -139,3 +139,33 @@ func TestForgetBesidePurge(t *testing.T) {
 		}
 	}
 }
+
+// TestPurgesDoNotWait: while one purge reads heads from the disk, others and
+// what is stored go on there.
+func TestPurgesDoNotWait(t *testing.T) {
+	m := onDisk(t, t.TempDir(), 1<<20)
+	kept(t, m, "a", "x")
+	kept(t, m, "b", "x")
+	written(m)
+	m.Drop(m.Get([]byte("a")).Variants[0])
+	read := false
+	n, err := m.PurgeMatching(func(o *Object) bool {
+		if o.Key == "a" && !o.Received.IsZero() { // its head
+			read = true
+			if n, err := m.Purge([]byte("b")); n != 1 || err != nil {
+				t.Errorf("the other purge: %d, %v", n, err)
+			}
+			kept(t, m, "c", "x")
+			written(m)
+		}
+		return o.Key == "a"
+	})
+	if n != 1 || err != nil || !read {
+		t.Errorf("%d are purged, %v, a head was read: %v", n, err, read)
+	}
+	for key, want := range map[string]bool{"a": false, "b": false, "c": true} {
+		if m.shelf.log.Has([]byte(key)) != want {
+			t.Errorf("%s is on disk: %v", key, !want)
+		}
+	}
+}

@@ -287,16 +287,7 @@ func (s *shelf) purgeMatching(match func(*Object) bool) (int, error) {
 	if s == nil {
 		return 0, nil
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	queued := s.unqueue(match)
-	var keys []string
-	s.log.Keys(func(key string) bool {
-		if !isForm(key) && match(&Object{Key: key}) { // a tag cannot be excluded yet
-			keys = append(keys, key)
-		}
-		return true
-	})
+	keys, queued := s.candidates(match)
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		heads := s.log.Heads(key)
 		return len(heads) > 0 && !slices.ContainsFunc(heads, func(head []byte) bool {
@@ -305,6 +296,25 @@ func (s *shelf) purgeMatching(match func(*Object) bool) (int, error) {
 		})
 	})
 	return s.delete(keys, queued)
+}
+
+// candidates takes the objects that match out of the queue, and finds the keys
+// in the log that may have others: what there was is in one of them. Nothing
+// is written meanwhile, but afterwards, for the heads of all these keys take
+// long to read, and other purges and writes are not to wait for it. What is
+// then written under one of the keys may go from the disk with the older; it
+// stays in memory.
+func (s *shelf) candidates(match func(*Object) bool) (keys []string, queued map[string][]uint64) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	queued = s.unqueue(match)
+	s.log.Keys(func(key string) bool {
+		if !isForm(key) && match(&Object{Key: key}) { // a tag cannot be excluded yet
+			keys = append(keys, key)
+		}
+		return true
+	})
+	return keys, queued
 }
 
 // unqueue takes the objects that match out of the queue, with their forms. It

@@ -98,9 +98,15 @@ func dots[P string | []byte](segment P) (n int) {
 // Climbs reports whether some server could read the path of a target so that
 // it leads above its root, although [ResolveDots] has nothing to resolve: one
 // that takes "\", or an encoded "/" or "\", for "/", or that cuts parameters
-// (";") off each segment before it looks at the dots. It does not allocate.
+// (";") off each segment before it looks at the dots, or whatever stands behind
+// an encoded NUL, space, control character, "?" or "#". A path with one of the
+// bytes that UTF-8 never has, and by which old decoders read a "." or "/" in two
+// bytes, could lead anywhere. It does not allocate.
 func Climbs(target string) bool {
 	path, _, _ := strings.Cut(target, "?")
+	if overlong(path) {
+		return true
+	}
 	depth := 0
 	for path != "" {
 		var segment string
@@ -116,6 +122,22 @@ func Climbs(target string) bool {
 	}
 	return false
 }
+
+// overlong reports whether a path has a byte that begins an overlong form of
+// UTF-8 in two bytes (RFC 3629 §10).
+func overlong(path string) bool {
+	for i := range len(path) {
+		c := path[i]
+		if c == '%' && i+2 < len(path) && path[i+1]|0x20 == 'c' && path[i+2]>>1 == '0'>>1 || c == 0xc0 || c == 0xc1 {
+			return true
+		}
+	}
+	return false
+}
+
+// endsName reports whether a reader may take an encoded byte for the end of a
+// name.
+func endsName(c byte) bool { return c <= ' ' || c == 0x7f || c == '?' || c == '#' }
 
 // cutSegment cuts the first segment off a path, as the most generous reader
 // sees it, without its parameters.
@@ -136,7 +158,7 @@ func cutSegment(path string) (segment, rest string) {
 				name = i
 			}
 			return path[:name], path[i+n:]
-		case c == ';' && name < 0:
+		case name < 0 && (c == ';' || n == 3 && endsName(c)):
 			name = i
 		}
 	}

@@ -36,6 +36,8 @@ func TestClimbs(t *testing.T) {
 		"/": false, "/a/b": false, "/a/..%2fb": false, "/a/..;x/b": false, "/?/..%2f": false, "/a%2f..;a%2fb": false,
 		"/..%2fsecret": true, "/..%5Csecret": true, "/..\\secret": true, "/%2e%2e%2Fsecret": true, "/..;/secret": true, "/..;a=b/secret": true,
 		"/a/..%2f..%2fsecret": true, "/..%3b/secret": true, "//..;/secret": true, "/.;/..;/secret": true, "/a/..;/..;/b": true,
+		"/..%00/secret": true, "/..%09/secret": true, "/..%20/secret": true, "/..%23/secret": true, "/..%3f/secret": true,
+		"/..%c0%af/secret": true, "/a/b/%C1%9C..": true, "/a/..\xc0\xaf": true, "/a/%c3%a9%00/b": false, "/%c2%a0": false,
 		"/..a%2fsecret": false, "/%2g..": false, "/%252e%252e%252f": false, "*": false, "": false,
 	} {
 		if got := Climbs(path); got != want {

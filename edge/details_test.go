@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -31,23 +32,7 @@ func TestDetails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, silent, func(w *world) {
-				at := netip.MustParseAddrPort("192.0.2.77:80")
-				l, err := w.net.Host(at.Addr()).Listen(t.Context(), at)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer l.Close()
-				go func() {
-					for {
-						c, err := l.Accept()
-						if err != nil {
-							return
-						}
-						_, _ = c.Read(make([]byte, 4096))
-						_, _ = io.WriteString(c, tt.sent)
-						c.Close()
-					}
-				}()
+				defer w.saying("192.0.2.77:80", tt.sent).Close()
 				details := func(fields ...string) string {
 					g := w.get("/", fields...)
 					_, after, ok := strings.Cut(g.fields.Get("Proxy-Status"), `details="`)
@@ -90,4 +75,27 @@ func TestDetailsOfTLS(t *testing.T) {
 			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
 		}
 	}
+}
+
+// saying is a server that says the same to whoever has sent something, and
+// hangs up.
+func (w *world) saying(addr, text string) net.Listener {
+	w.t.Helper()
+	at := netip.MustParseAddrPort(addr)
+	l, err := w.net.Host(at.Addr()).Listen(w.t.Context(), at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = io.WriteString(c, text)
+			c.Close()
+		}
+	}()
+	return l
 }

@@ -3,8 +3,6 @@ package edge
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -251,22 +249,7 @@ func TestDisconnected(t *testing.T) {
 		{"no-cache", "http://192.0.2.66", 502, "connection_refused", ""},
 	} {
 		inWorld(t, replying(200, "good", "Cache-Control", tt.control, "ETag", `"1"`), func(w *world) {
-			at := netip.MustParseAddrPort("192.0.2.77:80")
-			l, err := w.net.Host(at.Addr()).Listen(t.Context(), at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					io.WriteString(c, "no response\r\n\r\n")
-					c.Close()
-				}
-			}()
+			defer w.saying("192.0.2.77:80", "no response\r\n\r\n").Close()
 			w.get("/")
 			time.Sleep(20 * time.Second)
 			site := w.edge.sites.Load().all[0].Site

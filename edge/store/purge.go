@@ -257,12 +257,17 @@ func (m *Memory) eachFetch(fetched func(*fetch)) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for _, fetches := range s.fetches {
-			for _, f := range fetches {
-				fetched(f)
-			}
-		}
+		s.eachFetch(fetched)
 		s.mu.Unlock()
+	}
+}
+
+// eachFetch visits the fetches under way. The shard is locked.
+func (s *shard) eachFetch(fetched func(*fetch)) {
+	for _, fetches := range s.fetches {
+		for _, f := range fetches {
+			fetched(f)
+		}
 	}
 }
 
@@ -272,11 +277,7 @@ func (m *Memory) each(fetched func(*fetch), stored func(*node)) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for _, fetches := range s.fetches {
-			for _, f := range fetches {
-				fetched(f)
-			}
-		}
+		s.eachFetch(fetched)
 		for b := i; b < len(m.table.buckets); b += shardCount {
 			for n := m.table.buckets[b].Load(); n != nil; n = n.next.Load() {
 				stored(n)

@@ -86,6 +86,10 @@ func sum(l *trace.Load) totals {
 	var t totals
 	station := loader(l)
 	paged, asked, bytes := false, 0, int64(0) // what there is without a page to say it
+	answered := l.Start                       // else the last event; its connections may live on
+	if n := len(l.Events); n > 0 {
+		answered = l.Events[n-1].Time
+	}
 	for _, e := range l.Events {
 		switch f := e.Fact.(type) {
 		case trace.DNSQuery:
@@ -124,11 +128,12 @@ func sum(l *trace.Load) totals {
 		case trace.HTTPResponse:
 			if e.Station == station {
 				bytes += f.Bytes
+				answered = e.Time
 			}
 		}
 	}
 	if !paged {
-		t.requests, t.bytes = asked, bytes
+		t.requests, t.bytes, t.took = asked, bytes, answered.Sub(l.Start)
 	}
 	return t
 }

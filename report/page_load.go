@@ -44,9 +44,6 @@ func (p sheet) loadTitle(i int) string {
 // loadSummary is the sum of a load in a line.
 func loadSummary(l *trace.Load) string {
 	t := sum(l)
-	if t.took == 0 && len(l.Events) > 0 {
-		t.took = l.Events[len(l.Events)-1].Time.Sub(l.Start)
-	}
 	cached := ""
 	if t.cached > 0 {
 		cached = fmt.Sprintf("%d from the private cache", t.cached)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"waypost/trace"
 )
@@ -73,13 +72,7 @@ func writeDecision(out io.Writer, indent string, d *trace.Decision, s Style) {
 
 // Headline writes a load's title and sum.
 func Headline(w io.Writer, title string, l *trace.Load, s Style) error {
-	took := time.Duration(0)
-	if loads := l.Find(trace.KindPageLoad); len(loads) > 0 {
-		took = loads[len(loads)-1].Time.Sub(l.Start)
-	} else if n := len(l.Events); n > 0 {
-		took = l.Events[n-1].Time.Sub(l.Start)
-	}
-	sum := join(" · ", ms(took), "trace "+l.Trace.String(), l.Fault)
-	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", s.paint(bold, title), safe(l.URL), s.paint(faint, safe(sum)))
+	line := join(" · ", ms(sum(l).took), "trace "+l.Trace.String(), l.Fault)
+	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", s.paint(bold, title), safe(l.URL), s.paint(faint, safe(line)))
 	return err
 }

@@ -34,6 +34,7 @@ import (
 type joint struct {
 	delay time.Duration
 	queue chan []byte
+	over  chan struct{} // closed at the end; a host may transmit after that
 	to    *stack.Interface
 }
 
@@ -45,17 +46,20 @@ func (j *joint) Transmit(frame []byte) {
 	}
 }
 
-// deliver hands frames on until the queue is closed.
+// deliver hands frames on until it is over.
 func (j *joint) deliver() {
-	for frame := range j.queue {
+	for {
+		var frame []byte
+		select {
+		case frame = <-j.queue:
+		case <-j.over:
+			return
+		}
 		time.Sleep(j.delay)
 		for more := true; more; {
 			j.to.Receive(frame)
 			select {
-			case frame, more = <-j.queue:
-				if frame == nil {
-					return
-				}
+			case frame = <-j.queue:
 			default:
 				more = false
 			}
@@ -72,8 +76,9 @@ var (
 func twoHosts(t testing.TB, delay time.Duration) (a, b *stack.Host) {
 	t.Helper()
 	a, b = stack.New(stack.Config{Name: "client", Seed: 1}), stack.New(stack.Config{Name: "server", Seed: 1})
-	ja := &joint{delay: delay, queue: make(chan []byte, 4096)}
-	jb := &joint{delay: delay, queue: make(chan []byte, 4096)}
+	over := make(chan struct{})
+	ja := &joint{delay: delay, queue: make(chan []byte, 4096), over: over}
+	jb := &joint{delay: delay, queue: make(chan []byte, 4096), over: over}
 	attach := func(h *stack.Host, j *joint, mac byte, at netip.Addr) *stack.Interface {
 		i, err := h.Attach(j, stack.InterfaceConfig{MAC: packet.MAC{2, 0, 0, 0, 0, mac}, Prefixes: []netip.Prefix{netip.PrefixFrom(at, 24)}})
 		if err != nil {
@@ -89,8 +94,7 @@ func twoHosts(t testing.TB, delay time.Duration) (a, b *stack.Host) {
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
-		close(ja.queue)
-		close(jb.queue)
+		close(over)
 		running.Wait()
 	})
 	return a, b
